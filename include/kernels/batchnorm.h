@@ -21,7 +21,8 @@
  * their x, y, z, dx, dy and dz begin with the block's first image.
  *
  *   forward:  gather, settle (or mean and variance are given), set_line, emit
- *   backward: set_line, gather_back, settle_back, emit_back (or nobody needs dx)
+ *   backward: set_line, gather_back, settle_back, emit_back (or nobody needs dx);
+ *             of given mean and variance set_line, back_given, settle_back
  *
  * The order of every sum follows from the shape. Moments: the pixels of an image in
  * chunks of BATCHNORM_CHUNK, each about a float near its own mean, merged in double one
@@ -102,6 +103,13 @@ void batchnorm_gather_back(const struct team *team, const struct batchnorm_shape
 void batchnorm_settle_back(const struct team *team, const struct batchnorm_shape *shape,
                            const struct batchnorm_gradient *gradient,
                            const struct batchnorm_by *by, void *memory);
+
+/* In place of gather_back and emit_back where mean and variance are constants (given): dx
+   of an image does not depend on the others, and each value is read once. Writes dz and
+   dx. settle_back may follow at any time. */
+void batchnorm_back_given(const struct team *team, const struct batchnorm_shape *shape,
+                          struct span images, const struct batchnorm_gradient *gradient,
+                          const struct batchnorm_by *by, void *memory);
 
 /* dx */
 void batchnorm_emit_back(const struct team *team, const struct batchnorm_shape *shape,

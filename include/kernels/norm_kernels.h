@@ -14,6 +14,7 @@ struct normalise_gradient {
     const float *dy, *x;
     const float *y; /* NULL: there was nothing added, and x says all */
     float *dz;      /* normalise_sums writes it; may be NULL */
+    float *dx;      /* normalise_sums writes scale dz; may be dy, or NULL */
 };
 
 struct norm_kernels {

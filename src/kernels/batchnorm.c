@@ -199,12 +199,13 @@ static float *batchnorm_dz(const struct batchnorm_gradient *gradient,
     return gradient->dz ? gradient->dz : keeps ? gradient->dx : NULL;
 }
 
-void batchnorm_gather_back(const struct team *team, const struct batchnorm_shape *shape,
+/* The sums of the images, and what the gradient has of dz and dx. */
+static void batchnorm_sums(const struct team *team, const struct batchnorm_shape *shape,
                            struct span images, const struct batchnorm_gradient *gradient,
                            const struct batchnorm_by *by, void *memory)
 {
+    const struct batchnorm_gradient *g = gradient;
     struct batchnorm_room room;
-    float *dz = batchnorm_dz(gradient, by);
     batchnorm_lay_out(&room, shape, memory);
     struct share share = batchnorm_share(team, shape, images);
     while (share_next(&share)) {
@@ -213,13 +214,30 @@ void batchnorm_gather_back(const struct team *team, const struct batchnorm_shape
         const struct matrix m = batchnorm_matrix(shape, &share);
         const struct prologue line =
             batchnorm_as_prologue(by, &room, share.channels.begin);
-        const struct normalise_gradient here = {gradient->dy + at, gradient->x + at,
-                                                gradient->y ? gradient->y + at : NULL,
-                                                dz ? dz + at : NULL};
+        const struct normalise_gradient here = {
+            g->dy + at, g->x + at, g->y ? g->y + at : NULL, g->dz ? g->dz + at : NULL,
+            g->dx ? g->dx + at : NULL};
         kernels()->norm.normalise_sums(room.sum[0] + to, room.sum[1] + to, &here, &line,
                                        &m);
     }
     team_barrier(team);
+}
+
+void batchnorm_gather_back(const struct team *team, const struct batchnorm_shape *shape,
+                           struct span images, const struct batchnorm_gradient *gradient,
+                           const struct batchnorm_by *by, void *memory)
+{
+    struct batchnorm_gradient sums = *gradient;
+    sums.dz = batchnorm_dz(gradient, by);
+    sums.dx = NULL;
+    batchnorm_sums(team, shape, images, &sums, by, memory);
+}
+
+void batchnorm_back_given(const struct team *team, const struct batchnorm_shape *shape,
+                          struct span images, const struct batchnorm_gradient *gradient,
+                          const struct batchnorm_by *by, void *memory)
+{
+    batchnorm_sums(team, shape, images, gradient, by, memory);
 }
 
 /* From the sums of dz and dz (x - mean). */

@@ -52,6 +52,7 @@ static void batchnorm_freeze_statistics(struct layer *layer)
 {
     int mean = batchnorm_mean(layer);
     ((struct layer_batchnorm_state *)layer)->frozen = 1;
+    layer->ops = &layer_batchnorm_given;
     layer->tensor[mean].rule = layer->tensor[mean + 1].rule = RANGE_FROZEN;
     layer->statistic = (struct layer_statistic){0};
 }
@@ -244,6 +245,30 @@ void layer_batchnorm_backward(const struct layer *layer, const struct pass *pass
                             pass->room);
 }
 
+/* --- with statistics that stay as they are: samples do not affect each other --- */
+
+void layer_batchnorm_forward_given(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    if (pass->first == 0 && pass->measure && pass->team.index == 0)
+        batchnorm_write_statistics(layer, pass);
+    if (pass->first == 0)
+        batchnorm_set_line(&pass->team, &shape, &by, pass->room);
+    layer_batchnorm_forward(layer, pass);
+}
+
+void layer_batchnorm_backward_given(const struct layer *layer, const struct pass *pass)
+{
+    struct batchnorm_shape shape = batchnorm_grain(layer, pass);
+    struct batchnorm_by by = batchnorm_by_what(layer, pass);
+    const struct batchnorm_gradient gradient = batchnorm_gradient_of(layer, pass);
+    if (pass->first == 0)
+        batchnorm_set_line(&pass->team, &shape, &by, pass->room);
+    batchnorm_back_given(&pass->team, &shape, batchnorm_images(pass), &gradient, &by,
+                         pass->room);
+}
+
 /* In use: (x - mean) weight / sqrt(variance + epsilon) + bias. */
 static void batchnorm_line(const struct layer *layer, const float *params, double *factor,
                            double *offset)
@@ -263,24 +288,14 @@ struct split_sets layer_batchnorm_splits(const struct layer *layer)
     return batchnorm_splits(&batchnorm_state(layer)->shape);
 }
 
-const struct layer_ops layer_batchnorm = {
-    .kind = "batchnorm",
-    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on|off|bias] [frozen=off] "
-            "[init=one|zero]",
-    .bytes = sizeof(struct layer_batchnorm_state),
-    .inputs = 1,
-    .keeps = LAYER_KEEPS_INPUTS,
-    .line = batchnorm_line,
-    .follows = true,
-    .couples = true,
-    .blocks = true,
-    .overwrites = true,
-    .couples_forward = {layer_batchnorm_gather, layer_batchnorm_settle},
-    .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back},
-    .setup = batchnorm_setup,
-    .init = batchnorm_init,
-    .freeze_statistics = batchnorm_freeze_statistics,
-    .forward = layer_batchnorm_forward,
-    .backward = layer_batchnorm_backward,
-    .splits = layer_batchnorm_splits,
-};
+#define BATCHNORM_OPS                                                     \
+    .kind = "batchnorm",                                                  \
+    .help = "batchnorm [eps=1e-5] [momentum=0.1] [affine=on|off|bias] "   \
+            "[frozen=off] [init=one|zero]",                               \
+    .bytes = sizeof(struct layer_batchnorm_state), .inputs = 1,           \
+    .keeps = LAYER_KEEPS_INPUTS, .line = batchnorm_line, .follows = true, \
+    .blocks = true, .overwrites = true, .setup = batchnorm_setup,         \
+    .init = batchnorm_init, .freeze_statistics = batchnorm_freeze_statistics
+
+const struct layer_ops layer_batchnorm = {BATCHNORM_OPS, LAYER_BATCHNORM_MEASURED};
+const struct layer_ops layer_batchnorm_given = {BATCHNORM_OPS, LAYER_BATCHNORM_GIVEN};

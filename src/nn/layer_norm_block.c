@@ -8,52 +8,48 @@
 #include "layer_norm.h"
 #include "nn/model.h"
 
-/* With and without an activation behind the sum. */
-static const struct layer_ops layer_norm_activation = {
-    .kind = "norm block",
-    .bytes = sizeof(struct layer_batchnorm_state),
-    .inputs = 1,
-    .keeps = LAYER_KEEPS_INPUT,
-    .couples = true,
-    .blocks = true,
-    .overwrites = true,
-    .couples_forward = {layer_batchnorm_gather, layer_batchnorm_settle},
-    .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back},
-    .forward = layer_batchnorm_forward,
-    .backward = layer_batchnorm_backward,
-    .splits = layer_batchnorm_splits,
-};
+#define NORM_BLOCK_OPS                                                  \
+    .kind = "norm block", .bytes = sizeof(struct layer_batchnorm_state), \
+    .blocks = true
 
-static const struct layer_ops layer_norm_add = {
-    .kind = "norm block",
-    .bytes = sizeof(struct layer_batchnorm_state),
-    .inputs = 2,
-    .keeps = LAYER_KEEPS_INPUT,
-    .passes_gradient = 2,
-    .couples = true,
-    .blocks = true,
-    .couples_forward = {layer_batchnorm_gather, layer_batchnorm_settle},
-    .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back},
-    .forward = layer_batchnorm_forward,
-    .backward = layer_batchnorm_backward,
-    .splits = layer_batchnorm_splits,
-};
-
+#define NORM_ACTIVATION_OPS \
+    NORM_BLOCK_OPS, .inputs = 1, .keeps = LAYER_KEEPS_INPUT, .overwrites = true
+#define NORM_ADD_OPS \
+    NORM_BLOCK_OPS, .inputs = 2, .keeps = LAYER_KEEPS_INPUT, .passes_gradient = 2
 /* The slopes follow from the output, so that the second input need not be kept. */
-static const struct layer_ops layer_norm_add_activation = {
-    .kind = "norm block",
-    .bytes = sizeof(struct layer_batchnorm_state),
-    .inputs = 2,
-    .keeps = LAYER_KEEPS_INPUT | LAYER_KEEPS_OUTPUT,
-    .couples = true,
-    .blocks = true,
-    .overwrites = true,
-    .couples_forward = {layer_batchnorm_gather, layer_batchnorm_settle},
-    .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back},
-    .forward = layer_batchnorm_forward,
-    .backward = layer_batchnorm_backward,
-    .splits = layer_batchnorm_splits,
+#define NORM_ADD_ACTIVATION_OPS                                                        \
+    NORM_BLOCK_OPS, .inputs = 2, .keeps = LAYER_KEEPS_INPUT | LAYER_KEEPS_OUTPUT,      \
+                    .overwrites = true
+
+/* What stands behind the norm; and the norm. */
+enum norm_block_kind {
+    NORM_ACTIVATION,
+    NORM_ADD,
+    NORM_ADD_ACTIVATION,
+    NORM_BLOCK_KINDS
 };
+static const struct layer_ops norm_block_measured[NORM_BLOCK_KINDS] = {
+    {NORM_ACTIVATION_OPS, LAYER_BATCHNORM_MEASURED},
+    {NORM_ADD_OPS, LAYER_BATCHNORM_MEASURED},
+    {NORM_ADD_ACTIVATION_OPS, LAYER_BATCHNORM_MEASURED},
+};
+static const struct layer_ops norm_block_given[NORM_BLOCK_KINDS] = {
+    {NORM_ACTIVATION_OPS, LAYER_BATCHNORM_GIVEN},
+    {NORM_ADD_OPS, LAYER_BATCHNORM_GIVEN},
+    {NORM_ADD_ACTIVATION_OPS, LAYER_BATCHNORM_GIVEN},
+};
+
+static bool norm_block_is_norm(const struct layer *layer)
+{
+    return layer->ops == &layer_batchnorm || layer->ops == &layer_batchnorm_given;
+}
+
+static const struct layer_ops *norm_block_ops(const struct layer *norm,
+                                              enum norm_block_kind kind)
+{
+    bool given = norm->ops == &layer_batchnorm_given;
+    return given ? &norm_block_given[kind] : &norm_block_measured[kind];
+}
 
 /* Which of its inputs the layer reads from layer i; -1: none. */
 static int norm_block_input(const struct layer *layer, int i)
@@ -106,7 +102,7 @@ static bool norm_block_find(struct norm_block *block, struct layer *const *layer
 {
     int reader = norm_block_reader(layers, norm, count);
     *block = (struct norm_block){.norm = norm, .add = -1, .last = norm + 1};
-    if (layers[norm]->ops != &layer_batchnorm || reader < 0)
+    if (!norm_block_is_norm(layers[norm]) || reader < 0)
         return false;
     if (layers[reader]->ops != &layer_add) {
         block->activation = norm_block_activation(layers, norm, count);
@@ -126,8 +122,8 @@ static void norm_block_add(struct layer *layer, const struct norm_block *block,
                            const struct layer *add)
 {
     int other = 1 - norm_block_input(add, block->norm);
-    layer->ops = block->activation == ACTIVATION_NONE ? &layer_norm_add
-                                                      : &layer_norm_add_activation;
+    bool alone = block->activation == ACTIVATION_NONE;
+    layer->ops = norm_block_ops(layer, alone ? NORM_ADD : NORM_ADD_ACTIVATION);
     layer->inputs = 2;
     layer->input[1] = add->input[other];
     layer->in2 = add->out;
@@ -150,11 +146,12 @@ struct layer *layer_norm_block_create(struct layer *const *layers, int first, in
     memcpy(block, layers[first], sizeof *block);
     struct layer *layer = &block->layer;
     block->activation = found.activation;
-    layer->ops = &layer_norm_activation;
     members->layer[members->count++] = first;
     if (found.add >= 0) {
         members->layer[members->count++] = found.add;
         norm_block_add(layer, &found, layers[found.add]);
+    } else {
+        layer->ops = norm_block_ops(layer, NORM_ACTIVATION);
     }
     if (found.last == found.add)
         return layer;

@@ -247,7 +247,8 @@ SIMD_INLINE struct normalise_gradient
 batchnorm_gradient_at(const struct normalise_gradient *g, size_t at)
 {
     return (struct normalise_gradient){g->dy + at, g->x + at, g->y ? g->y + at : NULL,
-                                       g->dz ? g->dz + at : NULL};
+                                       g->dz ? g->dz + at : NULL,
+                                       g->dx ? g->dx + at : NULL};
 }
 
 /* A chunk's sums for a block of channels. */
@@ -269,6 +270,8 @@ SIMD_INLINE void batchnorm_band_sums(enum activation kind, struct batchnorm_sums
                                      g->y ? g->y + at : NULL, d, by, lanes);
         if (g->dz)
             simd_store(g->dz + at, dz, lanes);
+        if (g->dx)
+            simd_store(g->dx + at, dz * by->scale, lanes);
         plain += dz;
         chain = simd_multiply_add(dz, d, chain);
     }

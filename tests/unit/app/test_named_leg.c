@@ -74,8 +74,9 @@ static void check_model(struct model *model)
     free(blocks);
 }
 
-/* Returns the number of networks that were checked: 1 or 0. */
-static int check(const struct named_network *network)
+/* frozen: all norms have the statistics of the weights, as in fine-tuning. Returns the
+   number of networks that were checked: 1 or 0. */
+static int check(const struct named_network *network, bool frozen)
 {
     struct config config;
     struct model model;
@@ -83,6 +84,7 @@ static int check(const struct named_network *network)
     char *text = named_network_text(network);
     config_init(&config);
     assert_int_equal(config_parse(&config, text, network->name), ST_OK);
+    config.model.freeze.statistics = frozen;
     assert_int_equal(model_init(&model, &config.model,
                                 (struct shape){size, size, network->in.c}, CLASSES,
                                 GRAIN),
@@ -102,8 +104,8 @@ static void test_networks(void **state)
     const struct named_network *network;
     int checked = 0;
     for (int i = 0; (network = named_network_at(i)) != NULL; i++)
-        checked += check(network);
-    assert_true(checked >= 10);
+        checked += check(network, false) + check(network, true);
+    assert_true(checked >= 20);
 }
 
 int main(void)

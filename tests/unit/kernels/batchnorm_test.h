@@ -97,7 +97,7 @@ static inline struct batchnorm_gradient
 case_gradient(const struct batchnorm_gradient *all, size_t at)
 {
     struct batchnorm_gradient block = *all;
-    block.dx += at;
+    block.dx = all->dx ? all->dx + at : NULL;
     block.dz = all->dz ? all->dz + at : NULL;
     block.x += at;
     block.dy += at;
@@ -119,6 +119,19 @@ static inline void run_backward(const struct team *team, const struct norm_case 
         const struct batchnorm_gradient block = case_gradient(gradient, case_at(t, i));
         batchnorm_emit_back(team, &t->shape, case_block(t, i), &block, by, t->room);
     }
+}
+
+/* The same where mean and variance are given. */
+static inline void run_backward_given(const struct team *team, const struct norm_case *t,
+                                      const struct batchnorm_gradient *gradient,
+                                      const struct batchnorm_by *by)
+{
+    batchnorm_set_line(team, &t->shape, by, t->room);
+    for (int i = 0; i < t->shape.n; i += t->images) {
+        const struct batchnorm_gradient block = case_gradient(gradient, case_at(t, i));
+        batchnorm_back_given(team, &t->shape, case_block(t, i), &block, by, t->room);
+    }
+    batchnorm_settle_back(team, &t->shape, gradient, by, t->room);
 }
 
 #endif

@@ -273,6 +273,98 @@ static void test_fused(void **state)
     }
 }
 
+/* --- given statistics --- */
+
+struct given_case {
+    struct norm_case *t;
+    struct batchnorm_by by;
+    struct batchnorm_gradient gradient;
+    bool in_place; /* dx over dy */
+};
+
+static void run_given(const struct team *team, void *context)
+{
+    struct given_case *g = context;
+    run_backward_given(team, g->t, &g->gradient, &g->by);
+}
+
+/* -0 and 0 are the same. */
+static void assert_equal_floats(const float *a, const float *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_true(a[i] == b[i]);
+}
+
+static void check_given(struct norm_case *t, enum activation activation, const float *y,
+                        bool wants_dz)
+{
+    const struct team alone = {.size = 1};
+    size_t bytes = t->count * sizeof(float), c = (size_t)t->shape.c * sizeof(float);
+    float *dx = poisoned_floats(t->count), *dz = poisoned_floats(t->count);
+    float *own = poisoned_floats(t->count), *sums = mem_aligned(2 * c, 1);
+    struct given_case g = {.t = t, .by = case_by(t)};
+    g.by.activation = activation;
+    g.gradient = (struct batchnorm_gradient){.dx = dx,
+                                             .dz = dz,
+                                             .dweight = t->dweight,
+                                             .dbias = t->dbias,
+                                             .x = t->x,
+                                             .dy = t->dy,
+                                             .y = y,
+                                             .given = true};
+    run_backward(&alone, t, &g.gradient, &g.by);
+    memcpy(sums, t->dweight, c);
+    memcpy((char *)sums + c, t->dbias, c);
+    g.gradient.dx = t->dx;
+    g.gradient.dz = wants_dz ? own : NULL;
+    for (int size = 1; size < 4; size++) {
+        memset(t->dx, 0xff, bytes);
+        with_team(size, run_given, &g);
+        assert_equal_floats(t->dx, dx, t->count);
+        assert_memory_equal(t->dweight, sums, c);
+        assert_memory_equal(t->dbias, (char *)sums + c, c);
+        if (wants_dz)
+            assert_memory_equal(own, dz, bytes);
+    }
+    memcpy(t->dx, t->dy, bytes); /* over dy */
+    g.gradient.dy = t->dx;
+    run_given(&alone, &g);
+    assert_equal_floats(t->dx, dx, t->count);
+    g.gradient.dy = t->dy;
+    g.gradient.dx = NULL; /* the sums alone */
+    run_given(&alone, &g);
+    assert_memory_equal(t->dweight, sums, c);
+    free(dx);
+    free(dz);
+    free(own);
+    free(sums);
+}
+
+/* Of statistics that are constants, one pass gives what two give. */
+static void test_given(void **state)
+{
+    (void)state;
+    const struct batchnorm_shape shapes[] = {{2, 1, 17}, {3, 70, 5}, {2, 130, 24},
+                                             {5, 9, 16}, {1, 65, 53}, {2, 10, 300}};
+    EACH_ISA(isa)
+    {
+        struct rng rng;
+        rng_init(&rng, 5, RNG_TEST, 3, 0);
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+            struct norm_case t = {.given = true, .affine = i % 3 != 2};
+            case_init(&t, shapes[i], &rng);
+            t.images = 1 + (int)i % 2;
+            float *y = random_floats(&rng, t.count);
+            for (int a = 0; a < ACTIVATIONS; a++)
+                check_given(&t, (enum activation)a, NULL, i % 2);
+            check_given(&t, ACTIVATION_RELU, y, true);
+            check_given(&t, ACTIVATION_RELU6, y, false);
+            free(y);
+            case_release(&t);
+        }
+    }
+}
+
 /* However large the mean, the variance is exact to a few float roundings of the
    deviations: chunks lie about their own means. In a channel of one value alone it is 0.
  */
@@ -307,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_shapes),
         cmocka_unit_test(test_adjoint),
         cmocka_unit_test(test_fused),
+        cmocka_unit_test(test_given),
         cmocka_unit_test(test_large_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
