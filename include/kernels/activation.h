@@ -12,7 +12,7 @@
 
 #include "kernels/team.h"
 
-/* y = max(x, 0); NaN stays NaN. */
+/* y = max(x, 0); NaN stays NaN. y may be x, dx may be dy. */
 void relu_forward(const struct team *team, float *y, const float *x, size_t n);
 void relu_backward(const struct team *team, float *dx, const float *dy, const float *y,
                    size_t n);
@@ -46,8 +46,8 @@ enum activation {
     ACTIVATIONS
 };
 
-/* Of any kind, with the bits of the functions above. slope: of gelu, silu and hardswish,
-   may be NULL. */
+/* Of any kind, with the bits of the functions above; y may be x, dx may be dy. slope: of
+   gelu, silu and hardswish, may be NULL. */
 void activation_forward(const struct team *team, enum activation kind, float *y,
                         float *slope, const float *x, size_t n);
 /* from: the slopes of gelu, silu and hardswish, y of the others. */

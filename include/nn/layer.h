@@ -92,6 +92,8 @@ struct layer_ops {
     bool blocks;
     /* Backward may write the gradient of the first input over dy. */
     bool overwrites;
+    /* Forward may write y over x, and do it again over the result. */
+    bool in_place;
     /* Has parameters, but stays in the unit of the layer before if it alone reads it. */
     bool follows;
     /* In use, y = factor x + offset in every channel (nn/fold.h); NULL: it is not. */

@@ -10,7 +10,8 @@
 
 #include "nn/range.h"
 
-#define LAYER_TENSORS 4 /* weight, bias, running mean and variance */
+/* Weight and bias, and those of a norm: weight, bias, running mean and variance. */
+#define LAYER_TENSORS 6
 
 /* One parameter tensor of a layer. dim is its shape in files, which is PyTorch's: conv
    (K, C, R, S), linear (out, in), bias (out). Its order in memory may differ (to_file,

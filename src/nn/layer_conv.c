@@ -2,6 +2,7 @@
 #include <stddef.h>
 
 #include "kernels/conv_algorithm.h"
+#include "layer_conv.h"
 #include "layer_impl.h"
 #include "layer_spec.h"
 #include "nn/layer_shape.h"
@@ -9,15 +10,6 @@
 
 #define CONV_PATCH_MOST \
     (1 << 26) /* values; keeps the products of sizes far from overflow */
-
-struct layer_conv_state {
-    struct layer layer;
-    struct conv_shape shape;
-    struct layer_init init;
-    const struct conv_algorithm *algorithm[CONV_PASSES];
-    int bias;   /* off or on */
-    int frozen; /* enum conv_frozen */
-};
 
 enum conv_frozen { CONV_FROZEN_OFF, CONV_FROZEN_WEIGHT, CONV_FROZEN_ON };
 static const char *const conv_frozen_words[] = {"off", "weight", "on", NULL};

@@ -24,6 +24,11 @@ bool layer_conv_whitens(const struct layer *layer);
 struct layer *layer_block_create(struct layer *const *layers, int first, int count,
                                  int *taken);
 
+/* A fused op of a convolution and the frozen batchnorm behind it, *taken == 2; NULL if
+   there is none that learns. Otherwise as layer_block_create. */
+struct layer *layer_conv_norm_create(struct layer *const *layers, int first, int count,
+                                     int *taken);
+
 /* A fused op of a norm and what stands behind it; NULL if there is none. Its members, in
    order, need not follow each other: the op takes the place of the last one, and no layer
    between them has parameters. Otherwise as layer_block_create. */

@@ -29,16 +29,17 @@ void layer_batchnorm_forward_given(const struct layer *layer, const struct pass 
 void layer_batchnorm_backward_given(const struct layer *layer, const struct pass *pass);
 struct split_sets layer_batchnorm_splits(const struct layer *layer);
 
-/* Members of the tables of ops that end in a batchnorm: one that takes its statistics from
-   the grain, one that is frozen. */
-#define LAYER_BATCHNORM_MEASURED                                                      \
-    .couples = true,                                                                  \
-    .couples_forward = {layer_batchnorm_gather, layer_batchnorm_settle},              \
-    .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back},   \
-    .forward = layer_batchnorm_forward, .backward = layer_batchnorm_backward,         \
+/* Members of the tables of ops that end in a batchnorm: one that takes its statistics
+   from the grain, one that is frozen. */
+#define LAYER_BATCHNORM_MEASURED                                                    \
+    .couples = true,                                                                \
+    .couples_forward = {layer_batchnorm_gather, layer_batchnorm_settle},            \
+    .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back}, \
+    .forward = layer_batchnorm_forward, .backward = layer_batchnorm_backward,       \
     .splits = layer_batchnorm_splits
-#define LAYER_BATCHNORM_GIVEN                                                         \
-    .forward = layer_batchnorm_forward_given, .backward = layer_batchnorm_backward_given, \
+#define LAYER_BATCHNORM_GIVEN                   \
+    .forward = layer_batchnorm_forward_given,   \
+    .backward = layer_batchnorm_backward_given, \
     .gradients = layer_batchnorm_settle_back, .splits = layer_batchnorm_splits
 
 #endif

@@ -8,26 +8,20 @@
 #include "layer_norm.h"
 #include "nn/model.h"
 
-#define NORM_BLOCK_OPS                                                  \
-    .kind = "norm block", .bytes = sizeof(struct layer_batchnorm_state), \
-    .blocks = true
+#define NORM_BLOCK_OPS \
+    .kind = "norm block", .bytes = sizeof(struct layer_batchnorm_state), .blocks = true
 
 #define NORM_ACTIVATION_OPS \
     NORM_BLOCK_OPS, .inputs = 1, .keeps = LAYER_KEEPS_INPUT, .overwrites = true
 #define NORM_ADD_OPS \
     NORM_BLOCK_OPS, .inputs = 2, .keeps = LAYER_KEEPS_INPUT, .passes_gradient = 2
 /* The slopes follow from the output, so that the second input need not be kept. */
-#define NORM_ADD_ACTIVATION_OPS                                                        \
-    NORM_BLOCK_OPS, .inputs = 2, .keeps = LAYER_KEEPS_INPUT | LAYER_KEEPS_OUTPUT,      \
+#define NORM_ADD_ACTIVATION_OPS                                                   \
+    NORM_BLOCK_OPS, .inputs = 2, .keeps = LAYER_KEEPS_INPUT | LAYER_KEEPS_OUTPUT, \
                     .overwrites = true
 
 /* What stands behind the norm; and the norm. */
-enum norm_block_kind {
-    NORM_ACTIVATION,
-    NORM_ADD,
-    NORM_ADD_ACTIVATION,
-    NORM_BLOCK_KINDS
-};
+enum norm_block_kind { NORM_ACTIVATION, NORM_ADD, NORM_ADD_ACTIVATION, NORM_BLOCK_KINDS };
 static const struct layer_ops norm_block_measured[NORM_BLOCK_KINDS] = {
     {NORM_ACTIVATION_OPS, LAYER_BATCHNORM_MEASURED},
     {NORM_ADD_OPS, LAYER_BATCHNORM_MEASURED},

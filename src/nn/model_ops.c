@@ -47,6 +47,8 @@ static struct layer *model_find_block(const struct model *model, int first,
 {
     int taken = 0;
     struct layer *block = layer_block_create(model->layer, first, model->layers, &taken);
+    if (!block)
+        block = layer_conv_norm_create(model->layer, first, model->layers, &taken);
     *members = (struct layer_members){.count = taken};
     for (int i = 0; i < taken; i++)
         members->layer[i] = first + i;

@@ -77,6 +77,25 @@ static void tape_add_rooms(struct tape_build *build, int o)
                                              tape_back(build, o));
 }
 
+static int tape_readers(const struct model *model, int value)
+{
+    int readers = 0;
+    for (int o = 0; o < model->ops; o++)
+        for (int i = 0; i < model->wires[o].inputs; i++)
+            readers += model->wires[o].value[i] == value;
+    return readers;
+}
+
+/* Is the op's output written over its input? Not if that is of use to others, nor over
+   the input of a part or into its output, which have lives of their own. */
+static bool tape_is_in_place(const struct model *model, int o)
+{
+    int value = model->wires[o].value[0];
+    return model->op[o]->ops->in_place && value > model->begin && o < model->ops - 1 &&
+           !(model->op[value - 1]->ops->keeps & LAYER_KEEPS_OUTPUT) &&
+           tape_readers(model, value) == 1;
+}
+
 /* The input and the output stay all the time: neighbouring stages of a pipeline send and
    receive them while other passes run. */
 static void tape_add_activations(struct tape_build *build)
@@ -89,7 +108,10 @@ static void tape_add_activations(struct tape_build *build)
         bool back = model_goes_back(model, o), last = o == model->ops - 1;
         int now = tape_forward(build, o), then = back ? tape_back(build, o) : now;
         int *y = &tape->activation[o + 1];
-        *y = tape_add_value(build, o + 1, last ? 0 : now, last ? INT_MAX : now);
+        *y = tape_is_in_place(model, o)
+                 ? tape->activation[model->wires[o].value[0]]
+                 : tape_add_value(build, o + 1, last ? 0 : now, last ? INT_MAX : now);
+        tape_live_until(tape, *y, now);
         size_t save = o < model->begin ? 0 : layer_save_bytes(layer, model->grain);
         tape->op[o].save = tape_add_buffer(build, save, now, then);
         tape_add_rooms(build, o);

@@ -5,7 +5,8 @@
  * backward pass. A buffer is a number; workspace.c gives it memory.
  *
  * - An activation lives from its op's forward pass to its last reader's, or as long as a
- *   backward pass reads it (layer_ops.keeps).
+ *   backward pass reads it (layer_ops.keeps). An op that can (layer_ops.in_place) writes
+ * it over its input, if nobody else reads that.
  *
  * - Each reader of a value writes its part of the value's gradient to a buffer of its
  * own. As soon as it is there it is added to the sum of those before, in the order of

@@ -104,7 +104,10 @@ size_t workspace_stored(const struct model *model, int op)
     tape_init(&tape, model, legs);
     const struct layer *layer = model->op[op];
     size_t output = (size_t)shape_size(layer->out) * sizeof(float), bytes = 0;
-    if (tape.buffer[tape.activation[op + 1]].end > tape.loss)
+    bool over = false; /* then that is a later op's */
+    for (int o = op + 1; o < model->ops; o++)
+        over = over || tape.activation[o + 1] == tape.activation[op + 1];
+    if (!over && tape.buffer[tape.activation[op + 1]].end > tape.loss)
         bytes += output;
     if (tape.buffer[tape.op[op].save].end > tape.loss)
         bytes += layer_save_bytes(layer, model->grain) / (size_t)model->grain;

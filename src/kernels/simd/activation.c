@@ -2,15 +2,15 @@
 #include "base/portable_math.h"
 #include "math.h"
 
-void SIMD(relu_forward)(float *restrict y, const float *restrict x, size_t n)
+/* x and y may be the same, dx and dy too. */
+void SIMD(relu_forward)(float *y, const float *x, size_t n)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)
         y[i] = x[i] <= 0.0f ? 0.0f : x[i];
 }
 
-void SIMD(relu_backward)(float *restrict dx, const float *restrict dy,
-                         const float *restrict y, size_t n)
+void SIMD(relu_backward)(float *dx, const float *dy, const float *y, size_t n)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)

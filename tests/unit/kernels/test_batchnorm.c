@@ -344,7 +344,7 @@ static void check_given(struct norm_case *t, enum activation activation, const f
 static void test_given(void **state)
 {
     (void)state;
-    const struct batchnorm_shape shapes[] = {{2, 1, 17}, {3, 70, 5}, {2, 130, 24},
+    const struct batchnorm_shape shapes[] = {{2, 1, 17}, {3, 70, 5},  {2, 130, 24},
                                              {5, 9, 16}, {1, 65, 53}, {2, 10, 300}};
     EACH_ISA(isa)
     {
@@ -396,10 +396,8 @@ static void test_large_mean(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shapes),
-        cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_fused),
-        cmocka_unit_test(test_given),
+        cmocka_unit_test(test_shapes),     cmocka_unit_test(test_adjoint),
+        cmocka_unit_test(test_fused),      cmocka_unit_test(test_given),
         cmocka_unit_test(test_large_mean),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

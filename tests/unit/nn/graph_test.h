@@ -76,7 +76,7 @@ static const char *const normed[] = {"conv 12 kernel=3 pad=1",
                                      "batchnorm eps=0.1",
                                      "gelu",
                                      "conv 5 kernel=3 stride=2",
-                                     "batchnorm frozen=on",
+                                     "batchnorm frozen=on affine=bias",
                                      "flatten",
                                      "linear 33",
                                      "batchnorm momentum=0.5 affine=bias",
@@ -126,6 +126,39 @@ static const char *const shortcuts[] = {"conv 10 kernel=3 pad=1 bias=off",
                                         "linear classes",
                                         "logsoftmax",
                                         NULL};
+
+/* Convolutions and frozen norms: with and without a bias, depthwise, strided, in groups,
+   before a droppath, with an activation behind or none; and those that are no op of their
+   own: before a sum, before silu, with weights that stay, with two readers. */
+static const char *const given[] = {"conv 20 kernel=3 pad=1 stride=2 as=c1",
+                                    "batchnorm frozen=on as=n1",
+                                    "relu6 as=r1",
+                                    "conv 36 kernel=1 bias=off as=c2",
+                                    "batchnorm frozen=on eps=0.01 as=n2",
+                                    "relu as=r2",
+                                    "depthwise kernel=3 stride=2 pad=same bias=off as=d3",
+                                    "batchnorm frozen=on as=n3",
+                                    "relu6 as=r3",
+                                    "conv 24 kernel=1 bias=off as=c4",
+                                    "batchnorm frozen=on as=n4",
+                                    "droppath p=0.25 as=drop",
+                                    "conv 24 kernel=3 pad=1 groups=4 as=c5",
+                                    "batchnorm frozen=on as=n5",
+                                    "conv 24 kernel=3 pad=1 as=c6",
+                                    "batchnorm frozen=on as=n6",
+                                    "add from=drop",
+                                    "conv 8 kernel=1 as=c7",
+                                    "batchnorm frozen=on as=n7",
+                                    "silu",
+                                    "conv 9 kernel=1 frozen=weight as=c8",
+                                    "batchnorm frozen=on as=n8",
+                                    "conv 9 kernel=1 as=c9",
+                                    "batchnorm frozen=on as=n9",
+                                    "add from=c9",
+                                    "globalavgpool",
+                                    "linear classes",
+                                    "logsoftmax",
+                                    NULL};
 
 /* Convolutions in groups, dilated, and with one filter for each channel. */
 static const char *const grouped[] = {
@@ -181,5 +214,16 @@ static const char *const mixed[] = {"conv 10 kernel=3 pad=1 bias=off",
                                     "linear classes",
                                     "logsoftmax",
                                     NULL};
+
+/* Every layer becomes an op. */
+static inline void bench_unfuse(struct bench *b)
+{
+    model_unfuse(&b->model);
+    workspace_release(&b->ws);
+    workspace_init(&b->ws, &b->model, 1);
+    free(b->packed);
+    b->pass.packed = b->packed = model_packed(&b->model, b->params);
+    fill_samples(&b->model, &b->ws, b->model.grain, 0);
+}
 
 #endif

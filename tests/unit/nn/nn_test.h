@@ -160,4 +160,13 @@ static inline void spec_refused(const char *const *lines, struct shape in, char 
     assert_int_equal(st, ST_USAGE);
 }
 
+static inline const struct layer *layer_named(const struct model *model, const char *name)
+{
+    for (int l = 0; l < model->layers; l++)
+        if (strcmp(model->layer[l]->name, name) == 0)
+            return model->layer[l];
+    fail_msg("no layer '%s'", name);
+    return NULL;
+}
+
 #endif

@@ -19,15 +19,6 @@ static const char *const network[] = {"conv 6 kernel=3 pad=1 as=conv",
                                       NULL};
 static const struct shape image = {8, 8, 3};
 
-static const struct layer *layer_named(const struct model *model, const char *name)
-{
-    for (int l = 0; l < model->layers; l++)
-        if (strcmp(model->layer[l]->name, name) == 0)
-            return model->layer[l];
-    fail_msg("no layer '%s'", name);
-    return NULL;
-}
-
 static void test_layout(void **state)
 {
     (void)state;

@@ -150,8 +150,18 @@ static void bench_frozen(struct bench *b, const char *until)
     model_release(&b->model);
     b->model = model;
     workspace_init(&b->ws, &b->model, BENCH_THREADS);
+    free(b->packed);
+    b->packed = model_packed(&b->model, b->params);
+    b->pass.packed = b->packed;
     fill_samples(&b->model, &b->ws, GRAIN, 0);
     bench_step(b);
+}
+
+/* A norm is folded into a convolution only if both learn: other roundings. */
+static void assert_near(const float *a, const float *b, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        assert_true(fabsf(a[i] - b[i]) <= 1e-5f + 1e-4f * fabsf(b[i]));
 }
 
 /* With statistics that stay, the layers behind the frozen ones have the gradients that
@@ -168,12 +178,10 @@ static void test_gradients(void **state)
         assert_true(begin > 0);
         for (struct range r = {.end = begin};
              ranges_next(&frozen.model.ranges, RANGES_TRAINED, all.model.params, &r);)
-            assert_memory_equal(frozen.grads + r.begin, all.grads + r.begin,
-                                (r.end - r.begin) * sizeof(float));
+            assert_near(frozen.grads + r.begin, all.grads + r.begin, r.end - r.begin);
         for (size_t at = 0; at < begin; at++)
             assert_true(isnan(frozen.grads[at]));
-        assert_memory_equal(frozen.ws.logprobs, all.ws.logprobs,
-                            GRAIN * CLASSES * sizeof(float));
+        assert_near(frozen.ws.logprobs, all.ws.logprobs, GRAIN * CLASSES);
         bench_release(&frozen);
     }
     bench_release(&all);

@@ -31,17 +31,6 @@ static void test_wires(void **state)
     bench_release(&b);
 }
 
-/* Every layer becomes an op. */
-static void bench_unfuse(struct bench *b)
-{
-    model_unfuse(&b->model);
-    workspace_release(&b->ws);
-    workspace_init(&b->ws, &b->model, 1);
-    free(b->packed);
-    b->pass.packed = b->packed = model_packed(&b->model, b->params);
-    fill_samples(&b->model, &b->ws, b->model.grain, 0);
-}
-
 /* What a block swallows has one reader. */
 static void test_fusion(void **state)
 {
@@ -208,6 +197,7 @@ static void test_teams(void **state)
     check_teams(normed, image);
     check_teams(mixed, image);
     check_teams(shortcuts, image);
+    check_teams(given, image);
     check_teams(grouped, image);
     check_teams(pooled, even);
 }
@@ -267,6 +257,7 @@ static void test_parts(void **state)
     check_parts(normed, image, 5);
     check_parts(mixed, image, 5);
     check_parts(shortcuts, image, 8);
+    check_parts(given, image, 10);
 }
 
 /* --- memory --- */

@@ -18,7 +18,8 @@ static const struct network {
     const struct shape *in;
 } networks[] = {{residual, &image}, {excite, &image},   {unfusable, &even},
                 {normed, &image},   {shortcuts, &even}, {grouped, &image},
-                {pooled, &even},    {mixed, &image},    {vector, &even}};
+                {given, &image},    {pooled, &even},    {mixed, &image},
+                {vector, &even}};
 
 /* Makes the workspace again, for blocks of so many images. */
 static void bench_blocks(struct bench *b, int images)
@@ -107,13 +108,6 @@ static void check_network(struct bench *b, int n)
         }
     }
     outcome_release(&whole);
-}
-
-static void bench_unfuse(struct bench *b)
-{
-    model_unfuse(&b->model);
-    free(b->packed);
-    b->pass.packed = b->packed = model_packed(&b->model, b->params);
 }
 
 static void test_bits(void **state)

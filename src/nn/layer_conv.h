@@ -1,0 +1,18 @@
+/* layer_conv: the layers conv and depthwise, for the op that does more behind them. */
+#ifndef LOCKSTEP_NN_LAYER_CONV_H
+#define LOCKSTEP_NN_LAYER_CONV_H
+
+#include "kernels/conv_algorithm.h"
+#include "layer_spec.h"
+#include "nn/layer.h"
+
+struct layer_conv_state {
+    struct layer layer;
+    struct conv_shape shape;
+    struct layer_init init;
+    const struct conv_algorithm *algorithm[CONV_PASSES];
+    int bias;   /* off or on */
+    int frozen; /* enum conv_frozen */
+};
+
+#endif
