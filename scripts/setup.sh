@@ -61,15 +61,16 @@ lacking_tools() {
 }
 
 # ONNX Runtime, which Debian lacks, in a virtual environment that also sees Debian's modules,
-# unless some python3 has it. Tests that need it are skipped without it.
+# whose h5py wants a NumPy 1, unless some python3 has all of it. Tests that need it are skipped
+# without it.
 make_venv() {
     local python
     for python in ${PYTHON:+"$PYTHON"} python3 build/venv/bin/python3; do
-        "$python" -c 'import onnxruntime' 2>/dev/null && return
+        "$python" -c 'import onnxruntime, torch, h5py' 2>/dev/null && return
     done
     say "installing onnxruntime, onnx and safetensors into build/venv"
-    mkdir -p build && python3 -m venv --system-site-packages build/venv >&2 &&
-        build/venv/bin/pip install -q onnxruntime onnx safetensors >&2 ||
+    mkdir -p build && /usr/bin/python3 -m venv --system-site-packages build/venv >&2 &&
+        build/venv/bin/pip install -q 'numpy<2' onnxruntime onnx safetensors >&2 ||
         say "that failed: tests that compare with ONNX Runtime are skipped"
 }
 
