@@ -47,18 +47,22 @@ ALLFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(MODE)) -ffp-contract=off -Iinc
 once = $(eval $(1) := $(shell $(2)))$($(1))
 FLAGS_comm    = $(call once,FLAGS_comm,mpicc --showme:compile)
 FLAGS_io      = $(call once,FLAGS_io,pkg-config --cflags hdf5-serial libpng \
-                  libjpeg libwebp libtiff-4 zlib libzip jansson)
+                  libjpeg libwebp libtiff-4 zlib libzip jansson libprotobuf-c; \
+                  echo -I$(BUILD)/gen)
 FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
 # Under sanitizers -O3 takes minutes to compile, and saves the tests seconds.
 FLAGS_kernels = $(FLAGS_blas) -fopenmp $(if $(filter asan fuzz,$(MODE)),,-O3)
 LIBS = $(call once,LIBS,mpicc --showme:link; \
          pkg-config --libs hdf5-serial libpng libjpeg libwebp libtiff-4 zlib libzip jansson \
-         openblas hwloc libxxhash; echo -lunistring)
+         libprotobuf-c openblas hwloc libxxhash; echo -lunistring)
 LINK = -Wl,--as-needed $(LIBS) $(if $(filter fuzz,$(MODE)),,-fopenmp) -lm $(LINK_$(MODE))
 ifeq ($(MODE),fuzz)
 $(BUILD)/obj/kernels/%.o: private CC := gcc
 $(BUILD)/obj/kernels/%.o: private OPT_fuzz := -O1 -g -fsanitize=address
 endif
+
+# The format of ONNX, of libonnx-dev; protoc-c makes its reader and writer.
+ONNX_PROTO ?= /usr/include/onnx/onnx.proto
 
 VERSION := 0.1.0
 COMMIT   = $(call once,COMMIT,git --git-dir=.git --work-tree=. describe --always --dirty \
@@ -75,7 +79,7 @@ SIMD  := $(wildcard src/kernels/simd/*.c)
 OBJ   += $(foreach i,$(ISAS),$(SIMD:src/%.c=$(BUILD)/obj/%.$(i).o))
 # The networks by name, as text that the program contains.
 TEXTS := configs/letters.conf $(wildcard configs/networks/*.conf configs/networks/*.names)
-OBJ   += $(BUILD)/obj/nn/named_network_files.o
+OBJ   += $(BUILD)/obj/nn/named_network_files.o $(BUILD)/obj/io/onnx.pb-c.o
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 FUZZ  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -118,6 +122,19 @@ $(BUILD)/obj/nn/named_network_files.o: $(BUILD)/gen/named_network_files.c \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) -Isrc/nn -MMD -MP -c -o $@ $<
 
+# A copy, so that the names in it do not depend on the name of the system's file.
+$(BUILD)/gen/onnx.pb-c.c: $(wildcard $(ONNX_PROTO)) | $(BUILD)/tools.stamp
+	@mkdir -p $(@D)
+	$(Q)cp $(ONNX_PROTO) $(@D)/onnx.proto
+	$(Q)protoc-c --proto_path=$(@D) --c_out=$(@D) onnx.proto
+
+$(BUILD)/obj/io/onnx.pb-c.o: $(BUILD)/gen/onnx.pb-c.c $(BUILD)/flags.stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_io) -MMD -MP -c -o $@ $<
+
+$(BUILD)/obj/io/onnx_read.o $(BUILD)/obj/io/onnx_write.o: | $(BUILD)/gen/onnx.pb-c.c
+
 $(BUILD)/obj/asan.o: tests/asan.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) -c -o $@ $<
@@ -148,7 +165,8 @@ stamp = @mkdir -p $(@D); echo '$(1)' | cmp -s - $@ || echo '$(1)' >$@
 $(BUILD)/flags.stamp:   FORCE ; $(call stamp,$(CC) $(ALLFLAGS))
 $(BUILD)/sources.stamp: FORCE ; $(call stamp,$(SRC) $(SIMD) $(TEXTS))
 $(BUILD)/version.stamp: FORCE ; $(call stamp,$(VERSION) $(COMMIT))
-$(BUILD)/tools.stamp:   ; @scripts/setup.sh check && mkdir -p $(@D) && touch $@
+$(BUILD)/tools.stamp: scripts/setup.sh
+	@ONNX_PROTO='$(ONNX_PROTO)' scripts/setup.sh check && mkdir -p $(@D) && touch $@
 
 fuzzers: $(FUZZ)
 

@@ -37,11 +37,29 @@ list_optional() {
     done
 }
 
-# As help2man wants it: headings with a capital; no version, and no table of exit codes,
-# which every page has from here.
+# As help2man wants it: headings with a capital; no version, no table of exit codes, which
+# every page has from here, and no programs, which it would fill like text.
 adapt() {
-    sed -E '/^lockstep [0-9]/d; /^Exit status:/,/^$/d; s/^usage:/Usage:/
-        s/^(options|commands):$/\u&/' "$1"
+    awk -v programs=0 "$split_programs" "$1" |
+        sed -E '/^lockstep [0-9]/d; /^Exit status:/,/^$/d; s/^usage:/Usage:/
+            s/^(options|commands):$/\u&/'
+}
+
+# A paragraph that begins with four blanks is a program; one that ends with a colon before it
+# is its heading. Prints the programs, or all the rest.
+split_programs='
+    BEGIN { RS = ""; ORS = "\n\n" }
+    function flush(is_program) { if (held != "" && is_program == programs) print held; held = "" }
+    /^    [^ ]/ { flush(held ~ /:$/); if (programs) print; next }
+    { flush(0); held = $0 }
+    END { flush(0) }'
+
+# example HELP: the section of its programs, if it has some.
+example() {
+    local text
+    text=$(awk -v programs=1 "$split_programs" "$1" | sed 's/\\/\\e/g; s/^\./\\\&./')
+    [[ $text ]] && printf '[EXAMPLES]\n.nf\n%s\n.fi\n' "$text"
+    return 0
 }
 
 # see_also NAME...: one line of references.
@@ -65,6 +83,7 @@ page() {
         printf '[NAME]\n%s \\- %s\n[EXIT STATUS]\n' "$name" "$summary"
         printf '.TP\n%s\n%s\n' 0 'done' 1 failure 2 'usage or config' 3 bug \
             75 'stopped early: the same command with \-\-resume goes on'
+        example "$help"
         printf '[SEE ALSO]\n'
         see_also "$@"
     } >"$work/include"

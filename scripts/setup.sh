@@ -12,14 +12,15 @@ set -u
 
 run=(gcc libc6-dev make pkg-config libopenmpi-dev openmpi-bin libopenblas-openmp-dev
      libhdf5-dev libhwloc-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libwebp-dev libtiff-dev
-     libzip-dev libjansson-dev libxxhash-dev libunistring-dev)
+     libzip-dev libjansson-dev libxxhash-dev libunistring-dev libprotobuf-c-dev
+     protobuf-c-compiler libonnx-dev)
 test=("${run[@]}" libcmocka-dev bats python3-h5py python3-pil python3-matplotlib hdf5-tools
       clang-format cppcheck shellcheck help2man curl iproute2 procps strace e2fsprogs
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
 slurm=("${test[@]}" slurm-wlm munge)
 web=("${test[@]}" chromium)
 fuzz=("${run[@]}" clang libclang-rt-dev llvm)
-peers=("${test[@]}" python3-torch python3-numpy python3-sklearn)
+peers=("${test[@]}" python3-torch python3-numpy python3-sklearn python3-venv)
 
 say() {
     printf 'setup: %s\n' "$@" >&2
@@ -33,9 +34,9 @@ die() {
 # Prints the tools and libraries that are missing, however they would be installed, one per
 # line.
 lacking_tools() {
-    local name tools=(gcc make pkg-config mpicc mpirun) modules=()
-    local libraries=(hdf5-serial libpng libjpeg libwebp libtiff-4 zlib libzip jansson openblas
-        hwloc libxxhash)
+    local name tools=(gcc make pkg-config mpicc mpirun protoc-c) modules=()
+    local libraries=(hdf5-serial libpng libjpeg libwebp libtiff-4 zlib libzip jansson libprotobuf-c
+        openblas hwloc libxxhash)
     case $what in test | slurm | peers)
         tools+=(bats h5dump python3) libraries+=(cmocka) modules=(h5py)
         ;;
@@ -53,9 +54,29 @@ lacking_tools() {
     if command -v gcc >/dev/null && ! gcc -E -include uninorm.h -xc /dev/null >/dev/null 2>&1; then
         echo libunistring
     fi
+    [[ -e $onnx_proto ]] || echo "$onnx_proto"
     for name in "${modules[@]}"; do
         python3 -c "import $name" 2>/dev/null || echo "python3 $name"
     done
+}
+
+# ONNX Runtime, which Debian lacks, in a virtual environment that also sees Debian's modules,
+# whose h5py wants a NumPy 1, unless some python3 has all of it. Tests that need it are skipped
+# without it.
+make_venv() {
+    local python
+    for python in ${PYTHON:+"$PYTHON"} python3 build/venv/bin/python3; do
+        "$python" -c 'import onnxruntime, torch, h5py' 2>/dev/null && return
+    done
+    say "installing onnxruntime, onnx and safetensors into build/venv"
+    mkdir -p build && /usr/bin/python3 -m venv --system-site-packages build/venv >&2 &&
+        build/venv/bin/pip install -q 'numpy<2' onnxruntime onnx safetensors >&2 ||
+        say "that failed: tests that compare with ONNX Runtime are skipped"
+}
+
+finish() {
+    [[ $what == peers ]] && make_venv
+    exit 0
 }
 
 lacking_packages() {
@@ -70,7 +91,7 @@ lacking_packages() {
 go_on_or_stop() {
     mapfile -t lacking < <(lacking_tools)
     ((${#lacking[@]})) && die "not found: ${lacking[*]}" "$@"
-    exit 0
+    finish
 }
 
 # On a machine that has just started another apt may be running: waits for its lock.
@@ -86,6 +107,7 @@ update() {
 }
 
 what=${1-run}
+onnx_proto=${ONNX_PROTO-/usr/include/onnx/onnx.proto} # of libonnx-dev
 case $what in
 run) wanted=("${run[@]}") ;;
 test) wanted=("${test[@]}") ;;
@@ -102,7 +124,7 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
 fi
 
 mapfile -t missing < <(lacking_packages "${wanted[@]}")
-((${#missing[@]})) || exit 0
+((${#missing[@]})) || finish
 
 as_root=()
 if ((EUID != 0)); then
@@ -121,3 +143,4 @@ out=$("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
     printf '%s\n' "$out" >&2
     die "apt-get could not install them: its messages are above"
 }
+finish

@@ -27,6 +27,11 @@ struct loader_input {
     struct input_crop crop;
 };
 
+/* Normalised, x on the 0..255 scale is x scale + offset in each of `channels` channels,
+   in floats. */
+void loader_line(const struct loader_input *input, int channels,
+                 float scale[DATASET_CHANNELS], float offset[DATASET_CHANNELS]);
+
 /* In place: x (shape), the part of an image on the 0..255 scale, becomes the network's
    input. */
 void loader_normalise(const struct loader_input *input, struct shape shape, float *x);

@@ -72,16 +72,20 @@ const char *arrays_format(const struct arrays *file);
    numbers are damaged (.npz has a checksum) or have become fewer. */
 enum status arrays_read(struct arrays *file, int i, float *values) MUST_CHECK;
 
-/* --- writing safetensors --- */
+/* --- writing --- */
 
-/* A text of the header's "__metadata__"; both in UTF-8. */
+/* A text about the arrays, in UTF-8: of safetensors in the header's "__metadata__", of
+   HDF5 an attribute of the root group. */
 struct array_note {
     const char *key, *text;
 };
 
+enum arrays_output { ARRAYS_SAFETENSORS, ARRAYS_HDF5 };
+
 /* What is to be written, all borrowed. give: writes array i's floats (count) into
    `values`; called in the order of i. */
 struct arrays_request {
+    enum arrays_output as;
     int arrays;
     const struct array *array; /* (arrays) type is ignored: F32; each name once */
     int notes;
@@ -90,9 +94,12 @@ struct arrays_request {
     void *context;
 };
 
-/* Writes a safetensors file beside `path` and renames it when it is complete. The header
-   is padded with spaces to a multiple of 8 bytes, as the format asks. ST_FAIL also for a
-   name or a note that arrays_open would refuse. */
+/* Writes a file beside `path` and renames it when it is complete. ST_FAIL also for a name
+   or a note that arrays_open would refuse.
+
+   safetensors: the header is padded with spaces to a multiple of 8 bytes, as the format
+   asks. HDF5: arrays are in the root group under their whole names, "conv1.weight"; '/'
+   cannot be in them, and there are at most 4 dimensions. */
 enum status arrays_write(const char *path,
                          const struct arrays_request *request) MUST_CHECK;
 

@@ -40,6 +40,8 @@ static const struct main_command main_commands[] = {
     {"report", true, false, cmd_report, "write a page about a run, or several"},
     {"runs", false, false, cmd_runs, "list the runs in a folder"},
     {"predict", true, false, cmd_predict, "classify pictures"},
+    {"export", false, false, cmd_export,
+     "write a network for other programs (ONNX, safetensors, HDF5)"},
     {"show", false, false, cmd_show,
      "print what a run, a checkpoint, a data set or a plan holds"},
     {"bench", true, false, cmd_bench,

@@ -147,14 +147,20 @@ static void loader_shift(const struct loader_input *input, struct shape shape, f
     }
 }
 
+void loader_line(const struct loader_input *input, int channels,
+                 float scale[DATASET_CHANNELS], float offset[DATASET_CHANNELS])
+{
+    for (int k = 0; k < channels; k++) {
+        scale[k] = (float)(1 / (255 * input->std[k]));
+        offset[k] = (float)(-input->mean[k] / input->std[k]);
+    }
+}
+
 void loader_normalise(const struct loader_input *input, struct shape shape, float *x)
 {
     float scale[DATASET_CHANNELS] = {0}, offset[DATASET_CHANNELS] = {0};
     int c = shape.c, size = shape_size(shape);
-    for (int k = 0; k < c; k++) {
-        scale[k] = (float)(1 / (255 * input->std[k]));
-        offset[k] = (float)(-input->mean[k] / input->std[k]);
-    }
+    loader_line(input, c, scale, offset);
     for (int p = 0; c == 1 && p < size; p++)
         x[p] = x[p] * scale[0] + offset[0];
     for (int p = 0; c == DATASET_CHANNELS && p < size; p += DATASET_CHANNELS)

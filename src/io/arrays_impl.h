@@ -56,6 +56,12 @@ enum status arrays_refuse_pickle(const char *path) MUST_CHECK;
 
 /* --- the list --- */
 
+/* Floats of the largest array that is to be written; 1 at least. */
+size_t arrays_largest(const struct arrays_request *request);
+/* arrays_write as HDF5. */
+enum status arrays_write_h5(const char *path,
+                            const struct arrays_request *request) MUST_CHECK;
+
 /* Is it a name: UTF-8 of 1 to ARRAYS_NAME - 1 bytes, no control characters? */
 bool arrays_is_name(const char *name);
 /* The same as a status, for the name of an array of this file. */

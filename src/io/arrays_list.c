@@ -141,3 +141,12 @@ void arrays_release(struct arrays *file)
     free(file->entry);
     free(file->by_name);
 }
+
+size_t arrays_largest(const struct arrays_request *request)
+{
+    size_t most = 1;
+    for (int i = 0; i < request->arrays; i++)
+        if (request->array[i].count > most)
+            most = request->array[i].count;
+    return most;
+}

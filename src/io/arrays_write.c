@@ -1,4 +1,4 @@
-/* arrays: writes safetensors files. */
+/* arrays: writes safetensors files, and files of the other formats by their writers. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,11 +88,7 @@ done:
 
 static void write_values(FILE *out, const struct arrays_request *request)
 {
-    size_t most = 0;
-    for (int i = 0; i < request->arrays; i++)
-        if (request->array[i].count > most)
-            most = request->array[i].count;
-    float *values = mem_zeroed(most, sizeof *values);
+    float *values = mem_zeroed(arrays_largest(request), sizeof *values);
     for (int i = 0; i < request->arrays; i++) {
         request->give(request->context, i, values);
         fwrite(values, sizeof *values, request->array[i].count, out);
@@ -100,7 +96,8 @@ static void write_values(FILE *out, const struct arrays_request *request)
     free(values);
 }
 
-enum status arrays_write(const char *path, const struct arrays_request *request)
+static enum status write_safetensors(const char *path,
+                                     const struct arrays_request *request)
 {
     struct fs_writer writer;
     uint8_t prefix[8];
@@ -118,4 +115,10 @@ enum status arrays_write(const char *path, const struct arrays_request *request)
     }
     free(text);
     return st;
+}
+
+enum status arrays_write(const char *path, const struct arrays_request *request)
+{
+    return request->as == ARRAYS_HDF5 ? arrays_write_h5(path, request)
+                                      : write_safetensors(path, request);
 }

@@ -104,6 +104,21 @@ static bool kind_is_safetensors(const uint8_t *data, size_t bytes)
            (data[9] == '"' || data[9] == '}' || isspace(data[9]));
 }
 
+/* A protocol buffer whose first fields are those of onnx.proto: a small version of the
+   format, then the name of the program that made it, a text, or the graph. */
+static bool kind_is_onnx(const uint8_t *data, size_t bytes)
+{
+    if (bytes < 6 || data[0] != 0x08 || data[1] == 0 || data[1] > 0x20)
+        return false;
+    if (data[2] != 0x12)
+        return data[2] == 0x3a && bytes > 32; /* a graph */
+    size_t length = data[3];
+    for (size_t i = 0; i < length && 4 + i < bytes; i++)
+        if (!isprint(data[4 + i]))
+            return false;
+    return length < 0x80 && 4 + length < bytes && (data[4 + length] & 7) == 2;
+}
+
 /* UTF-8 without control characters that texts do not have. */
 static bool kind_is_text(const uint8_t *data, size_t bytes)
 {
@@ -167,6 +182,8 @@ struct kind kind_of_bytes(const uint8_t *data, size_t bytes)
     }
     if (bytes >= TAR_OFFSET + 5 && memcmp(data + TAR_OFFSET, "ustar", 5) == 0)
         return kind_of_tar((const char *)data);
+    if (kind_is_onnx(data, bytes))
+        return kind_make(KIND_KNOWN, "an ONNX model", NULL);
     if (bytes >= 4 && data[0] == 0 && data[1] == 0 && data[2] >= 8 && data[2] <= 14 &&
         data[3] >= 1 && data[3] <= 4)
         return kind_make(KIND_IDX, data[3] == 1 ? "an IDX file of labels" : "an IDX file",

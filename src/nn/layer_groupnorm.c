@@ -1,5 +1,6 @@
 #include "kernels/groupnorm.h"
 #include "layer_spec.h"
+#include "nn/layer_shape.h"
 
 struct layer_groupnorm_state {
     struct layer layer;
@@ -8,6 +9,12 @@ struct layer_groupnorm_state {
 };
 
 static const char *const groupnorm_options[] = {"eps", "init", NULL};
+
+const struct groupnorm_shape *layer_groupnorm_shape(const struct layer *layer)
+{
+    bool norm = layer->ops == &layer_groupnorm;
+    return norm ? &((const struct layer_groupnorm_state *)layer)->shape : NULL;
+}
 
 static enum status groupnorm_setup(struct layer *layer, const struct layer_spec *spec)
 {

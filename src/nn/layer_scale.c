@@ -1,5 +1,6 @@
 /* scale: y = by x, by a number of the config. */
 #include "layer_spec.h"
+#include "nn/layer_shape.h"
 
 struct layer_scale_state {
     struct layer layer;
@@ -7,6 +8,12 @@ struct layer_scale_state {
 };
 
 static const char *const scale_options[] = {"by", NULL};
+
+float layer_scale_factor(const struct layer *layer)
+{
+    bool scales = layer->ops == &layer_scale;
+    return scales ? (float)((const struct layer_scale_state *)layer)->by : 1;
+}
 
 static enum status scale_setup(struct layer *layer, const struct layer_spec *spec)
 {
@@ -24,7 +31,7 @@ static enum status scale_setup(struct layer *layer, const struct layer_spec *spe
 static void scale_apply(const struct layer *layer, const struct pass *pass, float *to,
                         const float *from)
 {
-    float by = (float)((const struct layer_scale_state *)layer)->by;
+    float by = layer_scale_factor(layer);
     size_t size = (size_t)shape_size(layer->out);
     int begin, end;
     team_split(&pass->team, pass->n, &begin, &end);

@@ -1,19 +1,22 @@
 # shellcheck shell=bash
-# Sourced by the bats files of this folder, whose scripts compare lockstep with PyTorch:
+# Sourced by the bats files of this folder, whose scripts compare lockstep with other programs:
 #   setup_file() { source "$BATS_TEST_DIRNAME/peers.sh"; make_checks SCRIPT; }
+# NEEDS, if it is set before, are the modules of Python that the script wants.
 
 source "$BATS_TEST_DIRNAME/../env.sh"
+NEEDS=${NEEDS:-torch, h5py}
 
-# Sets `python`: $PYTHON or another that has PyTorch; fails if there is none.
+# Sets `python`: $PYTHON or another that has NEEDS; fails if there is none. The last one is what
+# scripts/setup.sh peers makes.
 find_torch() {
-    for python in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3; do
-        "$python" -c 'import torch, h5py' 2>/dev/null && return
+    for python in ${PYTHON:+"$PYTHON"} python3 /usr/bin/python3 "$ROOT/build/venv/bin/python3"; do
+        "$python" -c "import $NEEDS" 2>/dev/null && return
     done
     return 1
 }
 
 skip_without_torch() {
-    skip "no python3 has torch and h5py: type 'scripts/setup.sh peers'"
+    skip "no python3 has $NEEDS: type 'scripts/setup.sh peers'"
 }
 
 # Makes the checks of SCRIPT that the bats file's tests name, in one run.

@@ -1,7 +1,7 @@
 /*
  * commands: the commands of lockstep. argv[0] is the first word after the command's name;
  * the returned value is the program's exit code. comm is NULL for the commands that run
- * in one process, without MPI (models, runs, show, data, weights, machine).
+ * in one process, without MPI (models, runs, show, data, weights, export, machine).
  */
 #ifndef LOCKSTEP_APP_CLI_COMMANDS_H
 #define LOCKSTEP_APP_CLI_COMMANDS_H
@@ -24,6 +24,7 @@ enum status cmd_report(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_plan(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_machine(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_data(struct comm *comm, int argc, char **argv) MUST_CHECK;
+enum status cmd_export(struct comm *comm, int argc, char **argv) MUST_CHECK;
 enum status cmd_weights(struct comm *comm, int argc, char **argv) MUST_CHECK;
 
 #endif

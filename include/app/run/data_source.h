@@ -24,6 +24,11 @@ struct import_options data_source_options(void);
 /* Those of a training, which the config says. */
 struct import_options data_source_training_options(const struct data_options *data);
 
+/* Sets *file, which the caller frees, to the data set that `path` is or became, and *has
+   as below. Not collective: for a process alone. */
+enum status data_source_find(const char *path, const struct import_options *options,
+                             char **file, bool has[DATASET_SPLITS]) MUST_CHECK;
+
 /* Collective. Sets *file, which the caller frees, to the data set that `path` is or
    became. Only rank 0 imports. *has (of a folder or list): the splits that it has itself;
    all are true for a data set. */

@@ -27,6 +27,9 @@ const char *network_colour(struct shape shape);
 /* How an image is turned into the input of the network. */
 struct loader_input network_input(const struct network *network);
 
+/* The temperature of its probabilities (train/calibration.h); 0: there is none. */
+double network_temperature(const struct network *network);
+
 /* Reads everything. `path` may be a run's folder, as for network_find; if its checkpoint
    is damaged, network_tell_whole is called. None of these functions is collective. */
 enum status network_open(struct network *network, const char *path) MUST_CHECK;

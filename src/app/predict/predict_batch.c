@@ -248,9 +248,9 @@ static int batch_forward(const struct predict_batch *batch, struct workspace *ws
     if (sum && pass.n > 0)
         blend_finish(&network->model, ws->logprobs, sum, pass.n);
     free(sum);
-    if (network->info.temperature > 0 && !network->model.multi_label)
+    if (network_temperature(network) > 0)
         calibration_apply(ws->logprobs, (size_t)pass.n, network->info.classes,
-                          network->info.temperature);
+                          network_temperature(network));
     return pass.n;
 }
 

@@ -150,12 +150,14 @@ static enum status source_import(const char *path, enum import_kind kind,
     return ST_OK;
 }
 
-static enum status source_open_on_rank_0(const char *path,
-                                         const struct import_options *options,
-                                         char **file, bool has[DATASET_SPLITS])
+enum status data_source_find(const char *path, const struct import_options *options,
+                             char **file, bool has[DATASET_SPLITS])
 {
     bool is_source;
     enum import_kind kind;
+    *file = NULL;
+    for (int s = 0; s < DATASET_SPLITS; s++)
+        has[s] = true;
     TRY(source_detect(path, &is_source, &kind));
     if (is_source)
         return source_import(path, kind, options, file, has);
@@ -170,10 +172,8 @@ enum status data_source_open(struct comm *comm, const char *path,
     enum status st = ST_OK;
     size_t bytes = 0;
     *file = NULL;
-    for (int s = 0; s < DATASET_SPLITS; s++)
-        has[s] = true;
     if (comm_rank(comm) == 0) {
-        st = source_open_on_rank_0(path, options, file, has);
+        st = data_source_find(path, options, file, has);
         bytes = st == ST_OK ? strlen(*file) + 1 : 0;
     }
     TRY(comm_agree(comm, st));

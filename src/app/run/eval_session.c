@@ -69,8 +69,7 @@ double eval_session_threshold(const struct eval_session *session)
 
 double eval_session_temperature(const struct eval_session *session)
 {
-    bool used = !session->request->raw && !session->network.model.multi_label;
-    return used ? session->network.info.temperature : 0;
+    return session->request->raw ? 0 : network_temperature(&session->network);
 }
 
 /* With rows rank 0 gathers the rows of all ranks; the only rank has them already. */

@@ -87,6 +87,11 @@ static enum status network_close_if_failed(struct network *network, const char *
     return st;
 }
 
+double network_temperature(const struct network *network)
+{
+    return network->model.multi_label ? 0 : network->info.temperature;
+}
+
 enum status network_describe(struct network *network, const char *path)
 {
     return network_close_if_failed(network, path,

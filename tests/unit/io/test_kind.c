@@ -56,6 +56,10 @@ static void test_kinds_by_content(void **state)
         {"caf\xc3\xa9,1\n", 8, KIND_TEXT, "a text file"},
         {"# mine\n\n [model]\nx = 1\n", 23, KIND_TEXT, "a config"},
         {"[1, 2\n", 6, KIND_TEXT, "a text file"},
+        {"\10\7\22\10lockstep\32\0050.1.0", 19, KIND_KNOWN, "an ONNX model"},
+        {"\10\7\22\7pytorch\32", 12, KIND_KNOWN, "an ONNX model"},
+        {"\10\7\22\7pyt\1rch\32", 12, KIND_OTHER, "of no kind that lockstep knows"},
+        {"\10\7\22\7pytorch", 11, KIND_OTHER, "of no kind that lockstep knows"},
         {"\1\2\3\4", 4, KIND_OTHER, "of no kind that lockstep knows"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
