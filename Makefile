@@ -47,13 +47,14 @@ ALLFLAGS = -std=c11 -D_GNU_SOURCE $(WARN) $(OPT_$(MODE)) -ffp-contract=off -Iinc
 once = $(eval $(1) := $(shell $(2)))$($(1))
 FLAGS_comm    = $(call once,FLAGS_comm,mpicc --showme:compile)
 FLAGS_io      = $(call once,FLAGS_io,pkg-config --cflags hdf5-serial libpng \
-                  libjpeg libwebp libtiff-4 zlib libzip jansson)
+                  libjpeg libwebp libtiff-4 zlib libzip jansson libprotobuf-c; \
+                  echo -isystem $(BUILD)/gen)
 FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
 # Under sanitizers -O3 takes minutes to compile, and saves the tests seconds.
 FLAGS_kernels = $(FLAGS_blas) -fopenmp $(if $(filter asan fuzz,$(MODE)),,-O3)
 LIBS = $(call once,LIBS,mpicc --showme:link; \
          pkg-config --libs hdf5-serial libpng libjpeg libwebp libtiff-4 zlib libzip jansson \
-         openblas hwloc libxxhash; echo -lunistring)
+         libprotobuf-c openblas hwloc libxxhash; echo -lunistring)
 LINK = -Wl,--as-needed $(LIBS) $(if $(filter fuzz,$(MODE)),,-fopenmp) -lm $(LINK_$(MODE))
 ifeq ($(MODE),fuzz)
 $(BUILD)/obj/kernels/%.o: private CC := gcc
@@ -76,6 +77,9 @@ OBJ   += $(foreach i,$(ISAS),$(SIMD:src/%.c=$(BUILD)/obj/%.$(i).o))
 # The networks by name, as text that the program contains.
 TEXTS := configs/letters.conf $(wildcard configs/networks/*.conf configs/networks/*.names)
 OBJ   += $(BUILD)/obj/nn/named_network_files.o
+# The messages of src/io/NAME.proto, as C; what io compiles may include their headers.
+PROTO := $(patsubst src/io/%.proto,%,$(wildcard src/io/*.proto))
+OBJ   += $(PROTO:%=$(BUILD)/obj/io/%.pb-c.o)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 FUZZ  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -117,6 +121,18 @@ $(BUILD)/obj/nn/named_network_files.o: $(BUILD)/gen/named_network_files.c \
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) -Isrc/nn -MMD -MP -c -o $@ $<
+
+$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: src/io/%.proto | $(BUILD)/tools.stamp
+	@mkdir -p $(@D)
+	$(Q)protoc-c --proto_path=src/io --c_out=$(@D) $<
+
+$(BUILD)/obj/io/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_io) -MMD -MP -c -o $@ $<
+
+.SECONDARY: $(PROTO:%=$(BUILD)/gen/%.pb-c.c)
+$(filter $(BUILD)/obj/io/%,$(OBJ)): | $(PROTO:%=$(BUILD)/gen/%.pb-c.h)
 
 $(BUILD)/obj/asan.o: tests/asan.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)

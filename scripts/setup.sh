@@ -12,7 +12,7 @@ set -u
 
 run=(gcc libc6-dev make pkg-config libopenmpi-dev openmpi-bin libopenblas-openmp-dev
      libhdf5-dev libhwloc-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev libwebp-dev libtiff-dev
-     libzip-dev libjansson-dev libxxhash-dev libunistring-dev)
+     libzip-dev libjansson-dev libxxhash-dev libunistring-dev libprotobuf-c-dev protobuf-c-compiler)
 test=("${run[@]}" libcmocka-dev bats python3-h5py python3-pil python3-matplotlib hdf5-tools
       clang-format cppcheck shellcheck help2man curl iproute2 procps strace e2fsprogs
       gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user)
@@ -33,9 +33,9 @@ die() {
 # Prints the tools and libraries that are missing, however they would be installed, one per
 # line.
 lacking_tools() {
-    local name tools=(gcc make pkg-config mpicc mpirun) modules=()
-    local libraries=(hdf5-serial libpng libjpeg libwebp libtiff-4 zlib libzip jansson openblas
-        hwloc libxxhash)
+    local name tools=(gcc make pkg-config mpicc mpirun protoc-c) modules=()
+    local libraries=(hdf5-serial libpng libjpeg libwebp libtiff-4 zlib libzip jansson
+        libprotobuf-c openblas hwloc libxxhash)
     case $what in test | slurm | peers)
         tools+=(bats h5dump python3) libraries+=(cmocka) modules=(h5py)
         ;;
