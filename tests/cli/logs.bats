@@ -231,6 +231,16 @@ END
     [ ! -s <(printf %s "$output") ]
 }
 
+@test "a run whose --json has no reader any more goes on, and says so once" {
+    (train 1 "$TINY" --run alone "${OPTIONS[@]}" --set log.every=1 --json 2>alone.err
+        echo $? >alone.status) | head -n 1 >alone.json
+    [ "$(<alone.status)" -eq 0 ]
+    json alone.json <<<'assert [line["event"] for line in lines] == ["begin"]'
+    [ "$(grep -c '^note: cannot write to the standard output: Broken pipe; the run goes on$' \
+        alone.err)" -le 1 ]
+    same_state alone/log.txt whole.out
+}
+
 @test "--json tells of a run that failed, with null for what is no number" {
     run --separate-stderr train 1 "$TINY" --run wild "${OPTIONS[@]}" --json --set optim.lr=1e5 \
         --set log.every=1
@@ -286,7 +296,7 @@ for line in by["block_stop"]:
 for key in ("eval_start", "eval_stop", "eval_accuracy"):
     assert [line["metadata"]["epoch_num"] for line in by[key]] == [1, 2], key
 assert all(0 <= line["value"] <= 1 for line in by["eval_accuracy"])
-times = [line["time_ms"] for line in lines if line["key"] != "init_start"]
+times = [line["time_ms"] for line in lines]
 assert times == sorted(times)
 END
 }
