@@ -129,7 +129,7 @@ $(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: src/io/%.proto | $(BUILD)/tools.sta
 $(BUILD)/obj/io/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_io) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_io) -Wno-cast-qual -MMD -MP -c -o $@ $<
 
 .SECONDARY: $(PROTO:%=$(BUILD)/gen/%.pb-c.c)
 $(filter $(BUILD)/obj/io/%,$(OBJ)): | $(PROTO:%=$(BUILD)/gen/%.pb-c.h)
