@@ -48,7 +48,7 @@ once = $(eval $(1) := $(shell $(2)))$($(1))
 FLAGS_comm    = $(call once,FLAGS_comm,mpicc --showme:compile)
 FLAGS_io      = $(call once,FLAGS_io,pkg-config --cflags hdf5-serial libpng \
                   libjpeg libwebp libtiff-4 zlib libzip jansson libprotobuf-c; \
-                  echo -I$(BUILD)/gen)
+                  echo -isystem $(BUILD)/gen)
 FLAGS_blas    = $(call once,FLAGS_blas,pkg-config --cflags openblas)
 # Under sanitizers -O3 takes minutes to compile, and saves the tests seconds.
 FLAGS_kernels = $(FLAGS_blas) -fopenmp $(if $(filter asan fuzz,$(MODE)),,-O3)
@@ -79,7 +79,11 @@ SIMD  := $(wildcard src/kernels/simd/*.c)
 OBJ   += $(foreach i,$(ISAS),$(SIMD:src/%.c=$(BUILD)/obj/%.$(i).o))
 # The networks by name, as text that the program contains.
 TEXTS := configs/letters.conf $(wildcard configs/networks/*.conf configs/networks/*.names)
-OBJ   += $(BUILD)/obj/nn/named_network_files.o $(BUILD)/obj/io/onnx.pb-c.o
+OBJ   += $(BUILD)/obj/nn/named_network_files.o
+# The messages of src/io/NAME.proto and of the system's onnx.proto, as C; what io compiles may
+# include their headers.
+PROTO := onnx $(patsubst src/io/%.proto,%,$(wildcard src/io/*.proto))
+OBJ   += $(PROTO:%=$(BUILD)/obj/io/%.pb-c.o)
 TESTS := $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*/test_*.c))
 FUZZ  := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
@@ -122,18 +126,25 @@ $(BUILD)/obj/nn/named_network_files.o: $(BUILD)/gen/named_network_files.c \
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALLFLAGS) -Isrc/nn -MMD -MP -c -o $@ $<
 
-# A copy, so that the names in it do not depend on the name of the system's file.
-$(BUILD)/gen/onnx.pb-c.c: $(wildcard $(ONNX_PROTO)) | $(BUILD)/tools.stamp
+# Copies, so that the names in what is made do not depend on the names of folders.
+$(BUILD)/gen/onnx.proto: $(wildcard $(ONNX_PROTO)) | $(BUILD)/tools.stamp
 	@mkdir -p $(@D)
-	$(Q)cp $(ONNX_PROTO) $(@D)/onnx.proto
-	$(Q)protoc-c --proto_path=$(@D) --c_out=$(@D) onnx.proto
+	$(Q)cp $(ONNX_PROTO) $@
 
-$(BUILD)/obj/io/onnx.pb-c.o: $(BUILD)/gen/onnx.pb-c.c $(BUILD)/flags.stamp
+$(BUILD)/gen/%.proto: src/io/%.proto | $(BUILD)/tools.stamp
+	@mkdir -p $(@D)
+	$(Q)cp $< $@
+
+$(BUILD)/gen/%.pb-c.c $(BUILD)/gen/%.pb-c.h: $(BUILD)/gen/%.proto
+	$(Q)protoc-c --proto_path=$(@D) --c_out=$(@D) $(<F)
+
+$(BUILD)/obj/io/%.pb-c.o: $(BUILD)/gen/%.pb-c.c $(BUILD)/flags.stamp | $(BUILD)/tools.stamp
 	$(call say,CC,$<)
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_io) -MMD -MP -c -o $@ $<
+	$(Q)$(CC) $(ALLFLAGS) $(FLAGS_io) -Wno-cast-qual -MMD -MP -c -o $@ $<
 
-$(BUILD)/obj/io/onnx_read.o $(BUILD)/obj/io/onnx_write.o: | $(BUILD)/gen/onnx.pb-c.c
+.SECONDARY: $(PROTO:%=$(BUILD)/gen/%.proto) $(PROTO:%=$(BUILD)/gen/%.pb-c.c)
+$(filter $(BUILD)/obj/io/%,$(OBJ)): | $(PROTO:%=$(BUILD)/gen/%.pb-c.h)
 
 $(BUILD)/obj/asan.o: tests/asan.c $(BUILD)/flags.stamp
 	@mkdir -p $(@D)

@@ -27,9 +27,9 @@ row() {
     rm -rf "$work/run"
     must mpirun_on "$3" "$LOCKSTEP" train configs/letters.conf --threads 1 \
         --data "$work/letters.h5" --run "$work/run" --set train.batch="$2" \
-        --set train.steps="$steps" --set log.every=5
-    printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$1" "$(middle 6)" "$(middle 7)" \
-        "$(middle 8)" "$(middle 9)"
+        --set train.steps="$steps" --set log.every=5 --set log.detail=parallel
+    printf '| %s | %s | %s | %s | %s | %s |\n' "$2" "$1" "$(middle -3)" "$(middle 8)" \
+        "$(middle -2)" "$(middle -1)"
 }
 
 # rows LABEL HOSTS

@@ -53,9 +53,9 @@ trained() {
     rm -rf "$work/run"
     must mpirun_on "$1" "$LOCKSTEP" train "${common[@]}" --tune=off --run "$work/run" \
         --set train.steps="$2" --set log.every=$(($2 / 30 + 1)) \
-        --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off \
+        --set log.detail=parallel --set checkpoint.every_epochs=0 --set checkpoint.keep_best=off \
         --set parallel.overlap="$3"
-    middle 6
+    middle -3
 }
 
 # predicted RANKS START...: prints ms per step, overlapped and not, and the batch. LINK:

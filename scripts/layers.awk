@@ -11,8 +11,8 @@ function wrong(line, what)
 function home(header)
 {
     if (header ~ /^mpi/) return "comm"
-    if (header ~ /^(hdf5|H5|png|zlib|zip|jansson|jpeglib|jerror|webp|tiff)/) return "io"
-    if (header ~ /^(protobuf-c|onnx)/) return "io"
+    if (header ~ /^(hdf5|H5|png|zlib|zip|jansson|jpeglib|jerror|webp|tiff|protobuf-c)/) return "io"
+    if (header ~ /\.pb-c\.h$/) return "io"
     if (header ~ /^(uninorm|unistr|unictype)/) return "io"
     if (header ~ /^(cblas|openblas|lapack|omp|hwloc)/) return "kernels"
     if (header ~ /intrin\.h$|^arm_/) return "kernels"

@@ -5,7 +5,7 @@
 # average at the start, and provides
 #   must COMMAND...   writes the output to $work/out; exits if the command fails
 #   middle COLUMN     median of a column of the training log in $work/out, without its
-#                     first two lines
+#                     first two lines; -1 is the last column
 
 source tests/env.sh
 source tests/hosts/hosts.sh
@@ -31,6 +31,7 @@ must() {
 }
 
 middle() {
-    awk -v c="$1" '/^ +[0-9]+ +[0-9.]+ .*[0-9]$/ && ++n > 2 { print $c }' "$work/out" |
+    awk -v c="$1" '/^ +[0-9]+ +[0-9.]+ .*[0-9]$/ && ++n > 2 { print $(c > 0 ? c : NF + 1 + c) }' \
+        "$work/out" |
         sort -g | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }

@@ -42,7 +42,7 @@ run_folder() {
         case $1 in
         --run) folder=${2-} && shift ;;
         --run=*) folder=${1#*=} ;;
-        --resume | --check | --elsewhere | --no-verify | --*=*) ;; # the others have a value
+        --resume | --check | --elsewhere | --no-verify | --json | --*=*) ;; # the others have a value
         --*) shift ;;
         *) config=${config:-$1} ;;
         esac
@@ -162,6 +162,7 @@ done
 [[ $delay =~ ^[0-9]+(\.[0-9]+)?$ ]] || usage "--delay needs seconds"
 (($#)) || usage 'no command given'
 run=$(run_folder "$@") || usage "no 'train' in the command '$*'"
+[[ $run == auto ]] && usage "'--run auto' would mean another folder each time: name the run's"
 command=() program=''
 for word; do
     [[ $word == train && -z $program ]] && program=${command[-1]-none}

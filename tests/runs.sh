@@ -43,7 +43,8 @@ state() {
 
 # trace LOG: the log's lines without the columns that depend on time.
 trace() {
-    sed -nE -e '/^eval step/p' -e 's/^( +[0-9]+( +[0-9.]+){4})( +[0-9.-]+)+$/\1/p' "$1"
+    sed -nE -e '/^eval step/p' \
+        -e 's/^( +[0-9]+( +[0-9.]+){3}( +([0-9.]+|-|nan|inf)){2} +[0-9.]+) +[0-9]+ .*$/\1/p' "$1"
 }
 
 # fingerprint FOLDER: a hash of the name, content and modification time of every file.

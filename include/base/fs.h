@@ -63,6 +63,11 @@ void fs_write_drop(struct fs_writer *writer);
 /* Tests, before long work, whether `path` can be written; ST_FAIL if not. */
 enum status fs_check_write(const char *path) MUST_CHECK;
 
+/* Makes `path` a symbolic link to `target`, FOLDER/NAME, in place of an earlier link into
+   FOLDER. If there is something else at `path`, or the file system has no links, nothing
+   changes, which is noted once in a process. */
+enum status fs_link(const char *path, const char *target) MUST_CHECK;
+
 /* Removes the temporary files of writers that were killed before fs_commit. */
 enum status fs_remove_temps(const char *folder) MUST_CHECK;
 

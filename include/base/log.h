@@ -46,9 +46,21 @@ void log_urgent(const char *prefix, const char *text);
 /* Writes text to stderr unless that would block. Safe in a signal handler. */
 void log_write(const char *text);
 
-/* Progress on a terminal: rewritten in place, erased by the next line. Prints nothing if
-   stderr is not a terminal. */
+/* Progress on a terminal: rewritten in place, erased by the next line. Prints nothing
+   unless log_shows_progress: on rank 0, if stderr is a terminal that can erase a line
+   (TERM is not dumb). */
 void log_progress(const char *fmt, ...) PRINTF_LIKE(1, 2);
+bool log_shows_progress(void);
+/* Characters of a line of that terminal. */
+int log_columns(void);
+/* May the progress have colours? Not if NO_COLOR is set (no-color.org). */
+bool log_has_colour(void);
+
+/* From now on stdout is for a program: it has the lines of log_record, which are not in
+   the file, and nothing else; log_out prints on stderr. */
+void log_reserve_stdout(void);
+/* A whole line, as it is, to which the '\n' is added. Rank 0 only. */
+void log_record(const char *text);
 
 /* From now on also appends everything to `path`. Only rank 0 opens it; the others return
    ST_OK. Closing twice is fine. */

@@ -41,6 +41,11 @@ double timer_process(void);
    the present time. */
 double phases_add(struct phases *phases, enum phase phase, double since);
 
+/* How long something takes, for people: "42 s", or from 100 s on "0:05:12"; "-" if it is
+   not known (not finite). */
+#define TIMER_TEXT 32
+void timer_text(double seconds, char text[TIMER_TEXT]);
+
 /* Books `seconds` of `from` under `to` instead. */
 void phases_move(struct phases *phases, enum phase from, enum phase to, double seconds);
 

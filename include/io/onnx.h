@@ -5,7 +5,7 @@
  *   https://github.com/onnx/onnx/blob/main/docs/IR.md    what a model is
  *   onnx/onnx.proto (libonnx-dev)                        the file: one ModelProto
  *
- * Only home of protobuf-c. A model is described by the structs below, to be written and
+ * A model is described by the structs below, to be written and
  * as it was read; they hold what lockstep writes, a part of what ONNX has: nodes with one
  * output, attributes that are integers or a real number, tensors with raw_data.
  *

@@ -96,12 +96,18 @@ enum status checkpoint_read_weights(const char *path, const struct model *model,
                                     const struct state_stream *to,
                                     bool *averaged) MUST_CHECK;
 
-/* --- the checkpoints of a run: FOLDER/step-000000000123.h5 and best.h5 --- */
+/* --- the checkpoints of a run: FOLDER/step-000000000123.h5 and best.h5; FOLDER is
+   RUN/checkpoints --- */
+
+#define CHECKPOINT_FOLDER "checkpoints"
 
 enum status checkpoint_path(char path[FS_PATH], const char *folder,
                             uint64_t step) MUST_CHECK;
 /* Paths of all step-*.h5, newest first; fs_free_list. No folder: none. */
 enum status checkpoint_list(const char *folder, char ***paths, int *count) MUST_CHECK;
+/* The link RUN/last.h5 to RUN/checkpoints/step-....h5 of this step (fs_link). */
+#define CHECKPOINT_LAST "last.h5"
+enum status checkpoint_link(const char *run, uint64_t step) MUST_CHECK;
 /* Removes all but the newest `keep` of the checkpoints up to `step`, the one just
    written, and temporary files of killed writers. Later checkpoints stay and are not
    counted: they exist only if they could not be read when the run resumed from an older

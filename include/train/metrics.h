@@ -1,6 +1,6 @@
 /*
- * metrics: the history of a run, kept on rank 0 and written into checkpoints and
- * metrics.h5.
+ * metrics: the history of a run, kept on rank 0 and written into checkpoints,
+ * metrics.h5 and metrics.csv.
  *
  * HDF5: /metrics/train/{step u64, loss, accuracy, lr, grad_norm, images_per_second f64},
  * one entry per log line: loss, accuracy (0..1) and speed of its interval, lr and
@@ -88,5 +88,24 @@ enum status metrics_read(struct metrics *metrics, struct h5file *file,
 /* The whole history as a file of its own, replaced atomically: a reader always sees a
    complete one. */
 enum status metrics_save(const struct metrics *metrics, const char *path) MUST_CHECK;
+
+/* How the history is laid out as a table. */
+struct metrics_table {
+    double epoch_steps; /* steps of an epoch */
+    const char *split;  /* that the evaluations were of: "val" */
+};
+
+/* What a table begins with, of any run. */
+#define METRICS_TABLE_HEAD "step,epoch,train_loss,train_accuracy,"
+
+/* The whole history as CSV (RFC 4180, but lines end with LF), replaced atomically: a row
+   for each step that has a log line, an evaluation or both, with empty fields for what it
+   lacks. Columns: step, epoch, train_loss, train_accuracy, lr, grad_norm,
+   images_per_second, eval_split, val_loss, val_accuracy and, if images have several
+   classes, val_average_precision; they have these names whatever the split. Accuracies
+   are 0..1. */
+enum status metrics_save_table(const struct metrics *metrics,
+                               const struct metrics_table *table,
+                               const char *path) MUST_CHECK;
 
 #endif

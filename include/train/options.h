@@ -54,8 +54,16 @@ struct checkpoint_options {
     bool keep_best;
 };
 
+/* PARALLEL: lines also say what a step takes, and how much of it is communication. */
+enum log_detail { LOG_DETAIL_NORMAL, LOG_DETAIL_PARALLEL };
+
+#define MLPERF_HEAD ":::MLLOG " /* what each line of log.mlperf begins with */
+
 struct log_options {
-    int every; /* steps between two lines */
+    int every;        /* steps between two lines */
+    int detail;       /* enum log_detail */
+    bool tensorboard; /* event files in the run's folder */
+    char *mlperf;     /* owned by the config: a file of MLPerf's lines; "": none */
 };
 
 struct early_stop_options {

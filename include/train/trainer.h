@@ -29,6 +29,16 @@ struct lockfile;
 struct trainer;
 struct weights_source;
 
+/* A key of the config, for other programs that show or compare runs. */
+enum run_parameter_kind { RUN_PARAMETER_TEXT, RUN_PARAMETER_NUMBER, RUN_PARAMETER_FLAG };
+struct run_parameter {
+    char *name; /* owned, as the text: "optim.lr" */
+    enum run_parameter_kind kind;
+    char *text;    /* as in the config */
+    double number; /* RUN_PARAMETER_NUMBER */
+    bool flag;     /* RUN_PARAMETER_FLAG */
+};
+
 /* Everything is borrowed and outlives the trainer. */
 struct trainer_setup {
     struct comm *comm;
@@ -44,7 +54,11 @@ struct trainer_setup {
     const float *class_weight; /* (classes) of the loss; NULL: all 1 */
     const char *features_text; /* what else features depend on (train/features.h); NULL */
     const char *config_text;   /* effective config, stored in checkpoints */
-    const char *version;       /* of lockstep */
+    const struct run_parameter *parameter; /* (parameters): of the config, for logs */
+    int parameters;
+    bool json;           /* the log's events go to stdout as records (base/log.h), too */
+    double began;        /* timer_now seconds at which the program began; 0: unknown */
+    const char *version; /* of lockstep */
 };
 
 struct trainer *trainer_create(const struct trainer_setup *setup);

@@ -1,6 +1,7 @@
 /*
- * writer: a thread that writes checkpoints and metrics.h5, from copies, while training
- * goes on. On rank 0 only; nothing here is collective.
+ * writer: a thread that writes checkpoints, the link to the newest one, metrics.h5 and
+ * metrics.csv, from copies, while training goes on. On rank 0 only; nothing here is
+ * collective.
  *
  * Trouble with the storage (a full disk, a missing folder) does not stop the training: it
  * is noted once, the last good checkpoint stays, the next one is tried when it is due,
@@ -24,9 +25,10 @@
 /* Everything is borrowed and outlives the writer. */
 struct writer_setup {
     const struct model *model;
-    const char *folder;    /* of the run */
-    struct lockfile *lock; /* on it; NULL: none */
-    int keep;              /* how many checkpoints stay, the newest ones */
+    const char *folder;         /* of the run */
+    struct lockfile *lock;      /* on it; NULL: none */
+    int keep;                   /* how many checkpoints stay, the newest ones */
+    struct metrics_table table; /* of metrics.csv */
 
     /* NULL: the thread writes copies. Otherwise writer_put itself writes the checkpoints,
        from the stream, and the thread writes metrics only; the caller sets info.state. A
@@ -40,7 +42,7 @@ struct writer *writer_create(const struct writer_setup *setup,
                              const struct run_state *like);
 void writer_free(struct writer *writer); /* finishes writing first; NULL is fine */
 
-/* What writer_put writes besides metrics.h5. */
+/* What writer_put writes besides the metrics. */
 enum { WRITER_STEP = 1, WRITER_BEST = 2 };
 
 /* Hands over a copy of state and metrics; waits first if the previous one is still being

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #define CLEAR_LINE     "\r\033[K"
 #define URGENT_SECONDS 1
 #define URGENT_BYTES   2048
+#define LOG_COLUMNS    80 /* of a terminal that does not tell */
 
 enum log_stream { LOG_OUT, LOG_ERR, LOG_FILE, LOG_STREAMS };
 
@@ -30,6 +32,7 @@ static struct {
     char host[64];
     bool replicated;
     bool progress_shown;
+    bool reserved; /* stdout is for records */
     FILE *file;
     char path[FS_PATH]; /* of the file */
     struct log_loss loss[LOG_STREAMS];
@@ -102,11 +105,12 @@ static void log_tell_loss(enum log_stream lost, enum log_stream where)
     if (!loss->error || loss->told[where] || where == lost || !log_state.file)
         return;
     loss->told[where] = true;
+    bool in_file = lost != LOG_FILE && !(lost == LOG_OUT && log_state.reserved);
     char *name = mem_format("'%s'", log_state.path);
     const char *const names[] = {"the standard output", "the standard error", name};
     char *text = mem_format(
         "cannot write to %s: %s; the run goes on%s%s", names[lost], strerror(loss->error),
-        lost == LOG_FILE ? "" : ", and everything is in ", lost == LOG_FILE ? "" : name);
+        in_file ? ", and everything is in " : "", in_file ? name : "");
     log_put(where, "note: ", text, "\n");
     free(name);
     free(text);
@@ -141,8 +145,23 @@ void log_out(const char *fmt, ...)
         return;
     va_list args;
     va_start(args, fmt);
-    log_print(LOG_OUT, "", fmt, args, "");
+    log_print(log_state.reserved ? LOG_ERR : LOG_OUT, "", fmt, args, "");
     va_end(args);
+}
+
+void log_reserve_stdout(void)
+{
+    log_state.reserved = true;
+}
+
+void log_record(const char *text)
+{
+    if (log_state.rank != 0)
+        return;
+    log_lock();
+    log_put(LOG_OUT, "", text, "\n");
+    log_tell_losses();
+    log_unlock();
 }
 
 void log_note(const char *fmt, ...)
@@ -202,9 +221,29 @@ void log_urgent(const char *prefix, const char *text)
     log_unlock();
 }
 
+bool log_shows_progress(void)
+{
+    const char *term = getenv("TERM");
+    return log_state.rank == 0 && isatty(STDERR_FILENO) && term && *term &&
+           strcmp(term, "dumb") != 0;
+}
+
+int log_columns(void)
+{
+    struct winsize size;
+    bool told = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0;
+    return told ? size.ws_col : LOG_COLUMNS;
+}
+
+bool log_has_colour(void)
+{
+    const char *without = getenv("NO_COLOR");
+    return log_shows_progress() && !(without && *without);
+}
+
 void log_progress(const char *fmt, ...)
 {
-    if (log_state.rank != 0 || !isatty(STDERR_FILENO))
+    if (!log_shows_progress())
         return;
     log_lock();
     va_list args;

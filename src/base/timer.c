@@ -1,5 +1,7 @@
 #include "base/timer.h"
 
+#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -55,6 +57,21 @@ void phases_move(struct phases *phases, enum phase from, enum phase to, double s
 {
     phases->seconds[from] -= seconds;
     phases->seconds[to] += seconds;
+}
+
+void timer_text(double seconds, char text[TIMER_TEXT])
+{
+    enum { SHORT = 100, MOST = 1000000000 };
+    if (!isfinite(seconds) || seconds < 0 || seconds >= MOST) {
+        snprintf(text, TIMER_TEXT, "-");
+        return;
+    }
+    long whole = (long)(seconds + 0.5);
+    if (whole < SHORT)
+        snprintf(text, TIMER_TEXT, "%ld s", whole);
+    else
+        snprintf(text, TIMER_TEXT, "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60,
+                 whole % 60);
 }
 
 void phases_close(struct phases *phases, double wall)

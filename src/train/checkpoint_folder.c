@@ -17,6 +17,14 @@ enum status checkpoint_path(char path[FS_PATH], const char *folder, uint64_t ste
     return fs_join(path, folder, name);
 }
 
+enum status checkpoint_link(const char *run, uint64_t step)
+{
+    char path[FS_PATH], target[FS_PATH];
+    TRY(fs_join(path, run, CHECKPOINT_LAST));
+    TRY(checkpoint_path(target, CHECKPOINT_FOLDER, step));
+    return fs_link(path, target);
+}
+
 static bool checkpoint_is_name(const char *name, unsigned long long *step)
 {
     char again[64];

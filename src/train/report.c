@@ -13,51 +13,6 @@
 
 #define REPORT_PAIRS 6 /* of classes, in the list of confusions */
 
-void report_table_head(void)
-{
-    log_out("%10s %8s %9s %8s %10s %9s %9s %7s %8s\n", "step", "epoch", "loss", "acc %",
-            "lr", "ms/step", "images/s", "comm %", "hidden %");
-}
-
-void report_interval(const struct train_run *run, const struct log_interval *interval,
-                     const struct metrics_train *entry)
-{
-    double hidden = interval->spanned > 0 ? 1 - interval->waited / interval->spanned : 0;
-    hidden = fmax(hidden, 0); /* two clock readings can differ by a hair */
-    log_out("%10llu %8.2f %9.4f %8.2f %10.6f %9.2f %9.0f %7.1f %8.1f\n",
-            (unsigned long long)entry->step, run->progress.epoch, entry->loss,
-            100 * entry->accuracy, entry->lr,
-            1e3 * interval->seconds / (double)interval->steps, entry->images_per_second,
-            100 * interval->reduce / interval->seconds, 100 * hidden);
-}
-
-/* What a line has behind the accuracy: train.metric; if images have several classes and
-   that is in the line already, the average precision. */
-static enum metric report_metric(const struct train_run *run)
-{
-    enum metric metric = (enum metric)run->setup.options->train.metric;
-    bool there = metric == METRIC_SUBSET_ACCURACY || metric == METRIC_LOSS;
-    return run->setup.model->multi_label && there ? METRIC_AVERAGE_PRECISION : metric;
-}
-
-void report_evaluation(const struct train_run *run, const struct evaluation *result,
-                       uint64_t state)
-{
-    const struct progress *progress = &run->progress;
-    enum metric metric = report_metric(run);
-    bool more = metric != METRIC_ACCURACY && metric != METRIC_LOSS;
-    char text[17], *value = metric_text(metric, metric_value(metric, result));
-    hash_text(state, text);
-    log_out("eval step %llu epoch %.2f loss %.4f accuracy %.2f %% (%llu of %llu) "
-            "%s%sstate=%s\n",
-            (unsigned long long)progress->step, progress->epoch,
-            isnan(result->loss) ? fabs(result->loss) : result->loss,
-            100 * (double)result->correct / (double)result->count,
-            (unsigned long long)result->correct, (unsigned long long)result->count,
-            more ? value : "", more ? " " : "", text);
-    free(value);
-}
-
 /* The mean over the ranks, and the slowest rank. all: [rank][phase]. */
 static void report_phase_table(const double *all, int size, bool stages, double wall)
 {

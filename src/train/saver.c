@@ -10,7 +10,7 @@
 #include "io/image.h"
 #include "kernels/cpu.h"
 
-#define SAVER_METRICS_SECONDS 5 /* between two writings of metrics.h5 for log lines */
+#define SAVER_METRICS_SECONDS 5 /* between two writings of the metrics for log lines */
 
 static struct checkpoint_info saver_info(const struct trainer_setup *setup)
 {
@@ -55,6 +55,7 @@ void saver_init(struct saver *saver, struct train_run *run, const struct run_sta
         .folder = setup->folder,
         .lock = setup->lock,
         .keep = setup->options->checkpoint.keep,
+        .table = {(double)run->epoch_steps, dataset_split_name[train_run_split(run)]},
         .stream = run->stage->count > 1 ? &saver->spread.stream : NULL,
     };
     saver->writer = writer_create(&writer, state);

@@ -1,5 +1,5 @@
 /*
- * saver: what a run writes, and when it last did: checkpoints and metrics.h5.
+ * saver: what a run writes, and when it last did: checkpoints and the metrics.
  */
 #ifndef LOCKSTEP_TRAIN_SAVER_H
 #define LOCKSTEP_TRAIN_SAVER_H
@@ -29,7 +29,7 @@ void saver_release(struct saver *saver);
    the writer. ST_FAIL on all ranks: the weights are not finite. */
 enum status saver_save(struct saver *saver, bool due) MUST_CHECK;
 
-/* metrics.h5 alone, unless it was written a moment ago or something is being written. */
+/* The metrics alone, unless it was written a moment ago or something is being written. */
 void saver_save_metrics(struct saver *saver);
 
 /* Collective: waits until everything is on disk, or it was said what is not. */

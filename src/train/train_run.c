@@ -75,6 +75,48 @@ uint64_t train_run_hash(const struct train_run *run, const struct run_state *sta
     return joined;
 }
 
+enum dataset_split train_run_split(const struct train_run *run)
+{
+    return dataset_choosing(&run->setup.dataset->info);
+}
+
+/* Steps between two evaluations; 0: there are none. */
+static uint64_t train_run_evaluates_every(const struct train_run *run)
+{
+    uint64_t epochs = (uint64_t)run->setup.options->train.eval_every;
+    size_t images = run->setup.dataset->info.count[train_run_split(run)];
+    return images > 0 ? epochs * run->epoch_steps : 0;
+}
+
+bool train_run_evaluation_is_due(const struct train_run *run)
+{
+    uint64_t every = train_run_evaluates_every(run), step = run->progress.step;
+    return every > 0 && (step % every == 0 || step == run->total_steps);
+}
+
+uint64_t train_run_evaluations_left(const struct train_run *run)
+{
+    uint64_t every = train_run_evaluates_every(run);
+    uint64_t step = run->progress.step, total = run->total_steps;
+    bool owed = step > 0 && run->progress.evaluated_step < step;
+    if (every == 0)
+        return 0;
+    return total / every - step / every + (step < total && total % every > 0) +
+           (owed && train_run_evaluation_is_due(run));
+}
+
+bool train_run_line_is_due(const struct train_run *run)
+{
+    uint64_t lines = (uint64_t)run->setup.options->log.every;
+    uint64_t evaluations = train_run_evaluates_every(run), step = run->progress.step;
+    if (step % lines == 0 || step == run->total_steps)
+        return true;
+    if (!train_run_evaluation_is_due(run))
+        return false;
+    uint64_t before = (step - 1) / evaluations * evaluations;
+    return step / lines == before / lines;
+}
+
 static int train_run_cut(const struct train_run *run, uint64_t samples)
 {
     return grain_count(samples, run->setup.model->grain);

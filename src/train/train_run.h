@@ -36,6 +36,19 @@ void train_run_loader(const struct train_run *run, struct loader *loader,
 /* Collective: the log's state=, a hash of `state` at this step. */
 uint64_t train_run_hash(const struct train_run *run, const struct run_state *state);
 
+/* The split that evaluations are of. */
+enum dataset_split train_run_split(const struct train_run *run);
+/* Does an evaluation belong to the present step? */
+bool train_run_evaluation_is_due(const struct train_run *run);
+/* Evaluations between the present step and the run's end, those that the present step
+   lacks included. */
+uint64_t train_run_evaluations_left(const struct train_run *run);
+
+/* Has the log a line for the present step, which is above 0? Every log.every steps, at
+   the run's end, and with an evaluation if there was none since the one before: a short
+   run is not without lines. */
+bool train_run_line_is_due(const struct train_run *run);
+
 /* Grains of a whole batch. */
 int train_run_grains(const struct train_run *run);
 

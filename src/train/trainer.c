@@ -111,16 +111,6 @@ static bool trainer_out_of_patience(const struct trainer *trainer)
 
 /* --- evaluation --- */
 
-static bool trainer_evaluation_is_due(const struct trainer *trainer)
-{
-    const struct train_run *run = &trainer->run;
-    uint64_t step = run->progress.step;
-    uint64_t every = (uint64_t)run->setup.options->train.eval_every * run->epoch_steps;
-    const struct dataset_info *data = &run->setup.dataset->info;
-    return data->count[dataset_choosing(data)] > 0 &&
-           (step % every == 0 || step == run->total_steps);
-}
-
 /* A higher score is better; of the same score, lower loss. Collective: the loss of the
    best evaluation is in the history, which rank 0 has. */
 static bool trainer_is_better(const struct trainer *trainer, double score, double loss)
@@ -218,11 +208,13 @@ static enum status trainer_evaluate(struct trainer *trainer)
 {
     struct evaluation result;
     double begin = timer_now();
+    train_log_evaluating(&trainer->log);
     TRY(trainer_average(trainer));
     double t = timer_now();
     TRY(trainer_measure(trainer, &result));
     trainer_compare(trainer, &result);
-    train_log_evaluation(&trainer->log, &result, trainer_state_hash(trainer));
+    train_log_evaluation(&trainer->log, &result, trainer_state_hash(trainer),
+                         timer_now() - begin);
     evaluation_release(&result);
     double seconds = phases_add(&trainer->run.phases, PHASE_EVALUATE, t) - begin;
     if (seconds > trainer->slowest_evaluation)
@@ -236,14 +228,14 @@ static bool trainer_owes(const struct trainer *trainer)
     const struct train_run *run = &trainer->run;
     const struct progress *progress = &run->progress;
     return (progress->evaluated_step < progress->step &&
-            trainer_evaluation_is_due(trainer)) ||
+            train_run_evaluation_is_due(run)) ||
            (progress->step == run->total_steps && progress->ema_statistics_age > 0);
 }
 
 static enum status trainer_settle(struct trainer *trainer)
 {
-    return trainer_evaluation_is_due(trainer) ? trainer_evaluate(trainer)
-                                              : trainer_average(trainer);
+    return train_run_evaluation_is_due(&trainer->run) ? trainer_evaluate(trainer)
+                                                      : trainer_average(trainer);
 }
 
 /* --- the run --- */
@@ -283,8 +275,6 @@ static enum status trainer_do_step(struct trainer *trainer, struct train_step *s
         trainer->slowest_step = seconds;
     train_log_add(&trainer->log, step, &stepper->overlap, seconds,
                   run->phases.seconds[PHASE_REDUCE] - reduce);
-    run->progress.step++;
-    run->progress.epoch = (double)run->progress.step / (double)run->epoch_steps;
     run->progress.ema_statistics_age += trainer->average.batches > 0;
     return ST_OK;
 }
@@ -300,13 +290,12 @@ static void trainer_log_line(struct trainer *trainer, const struct train_step *s
 static enum status trainer_steps(struct trainer *trainer)
 {
     const struct train_run *run = &trainer->run;
-    uint64_t every = (uint64_t)run->setup.options->log.every;
     while (run->progress.step < run->total_steps && !trainer_out_of_patience(trainer)) {
         struct train_step step;
         TRY(trainer_do_step(trainer, &step));
         bool last = run->progress.step == run->total_steps;
         bool owed = trainer_owes(trainer);
-        if (run->progress.step % every == 0 || last)
+        if (train_run_line_is_due(run))
             trainer_log_line(trainer, &step);
         enum status st = owed && !step.flags.stop ? trainer_settle(trainer) : ST_OK;
         if (st == ST_AGAIN)
@@ -354,14 +343,16 @@ static enum status trainer_train(struct trainer *trainer)
 }
 
 /* Collective. The ranks share one wall time, so that the phases of all have one sum. */
-static void trainer_report_end(struct trainer *trainer, double wall)
+static void trainer_report_end(struct trainer *trainer, enum status st, double wall)
 {
     struct train_run *run = &trainer->run;
     comm_max_f64(run->setup.comm, &wall, 1);
     double longest_wait = report_phases(run, wall);
     train_input_summary(&trainer->stepper.input, longest_wait, wall);
     report_confusions(run->setup.dataset->info.class_name, &trainer->log.confusion);
-    report_result(run, trainer_state_hash(trainer), wall);
+    uint64_t state = trainer_state_hash(trainer);
+    report_result(run, state, wall);
+    train_log_end(&trainer->log, st, state, wall);
 }
 
 enum status trainer_run(struct trainer *trainer)
@@ -370,11 +361,14 @@ enum status trainer_run(struct trainer *trainer)
     trainer->saver.saved_at = begin;
     train_input_note_depth(&trainer->stepper.input);
     TRY(trainer_compute_features(trainer));
-    report_table_head();
+    train_log_begin(&trainer->log);
     enum status st = trainer_train(trainer);
-    if (st != ST_OK && st != ST_AGAIN)
+    if (st != ST_OK && st != ST_AGAIN) {
+        train_log_end(&trainer->log, st, 0, timer_now() - begin);
         return st;
+    }
     enum status settled = saver_settle(&trainer->saver);
-    trainer_report_end(trainer, timer_now() - begin);
-    return settled == ST_OK ? st : settled;
+    st = settled == ST_OK ? st : settled;
+    trainer_report_end(trainer, st, timer_now() - begin);
+    return st;
 }

@@ -37,7 +37,7 @@ struct writer {
 /* The folder may have been deleted or moved, and the lock and the log with it. */
 static enum status writer_restore_folder(struct writer *writer, char checkpoints[FS_PATH])
 {
-    TRY(fs_join(checkpoints, writer->setup.folder, "checkpoints"));
+    TRY(fs_join(checkpoints, writer->setup.folder, CHECKPOINT_FOLDER));
     TRY(fs_make_folder(checkpoints));
     if (writer->setup.lock)
         TRY(lockfile_keep(writer->setup.lock, writer->setup.folder));
@@ -124,9 +124,20 @@ static enum status writer_write_best(struct writer *writer,
     return ST_OK;
 }
 
+/* The history, for programs of both kinds. */
+static enum status writer_write_metrics(const struct writer *writer,
+                                        const struct metrics *metrics)
+{
+    char path[FS_PATH];
+    TRY(fs_join(path, writer->setup.folder, "metrics.h5"));
+    TRY(metrics_save(metrics, path));
+    TRY(fs_join(path, writer->setup.folder, "metrics.csv"));
+    return metrics_save_table(metrics, &writer->setup.table, path);
+}
+
 static enum status writer_write_files(struct writer *writer)
 {
-    char folder[FS_PATH], path[FS_PATH];
+    char folder[FS_PATH];
     struct writer_snapshot *snapshot = &writer->snapshot;
     TRY(writer_restore_folder(writer, folder));
     if (snapshot->what & WRITER_STEP)
@@ -135,10 +146,12 @@ static enum status writer_write_files(struct writer *writer)
         TRY(writer_write_best(writer, snapshot, folder));
     else if (snapshot->what && writer->best.what && !writer->setup.stream)
         TRY(writer_write_best(writer, &writer->best, folder));
-    if (snapshot->what & WRITER_STEP)
-        TRY(checkpoint_prune(folder, writer->setup.keep, snapshot->info.progress.step));
-    TRY(fs_join(path, writer->setup.folder, "metrics.h5"));
-    return metrics_save(&snapshot->metrics, path);
+    if (snapshot->what & WRITER_STEP) {
+        uint64_t step = snapshot->info.progress.step;
+        TRY(checkpoint_link(writer->setup.folder, step));
+        TRY(checkpoint_prune(folder, writer->setup.keep, step));
+    }
+    return writer_write_metrics(writer, &snapshot->metrics);
 }
 
 /* A best state that could not be written is kept until it is written, or until there is a

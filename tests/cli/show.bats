@@ -30,7 +30,7 @@ setup() {
 @test "show describes a run" {
     "$LOCKSTEP" show run >shown
     [ "$(head -n 1 shown)" = "run: a run" ]
-    grep -q 'metrics of a run, 1 log lines and 2 evaluations$' shown
+    grep -q 'metrics of a run, 2 log lines and 2 evaluations$' shown
     same_text "$(grep -o 'eval step .* %' shown)" \
         "$(grep -o '^eval step .* %' out | sed 's/ epoch [0-9.]*//')"
     grep -q '^  run/checkpoints/step-000000000004.h5$' shown

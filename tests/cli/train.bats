@@ -224,7 +224,7 @@ alone() {
 
 @test "Ctrl-C twice ends at once, and the run can be resumed" {
     alone twice --set train.batch=600 --set log.every=1 --set checkpoint.every_steps=1
-    until_step twice 2
+    until_step twice 3 # the checkpoint of step 2 waited until that of step 1 was written
     kill -INT $JOB
     kill -INT $JOB
     ends_with '@(130|75)' twice

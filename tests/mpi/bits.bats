@@ -121,13 +121,14 @@ same_as() {
     sed 's/^layer = conv 6 .*/layer = conv 32 kernel=3\nlayer = conv 32 kernel=3/' \
         "$ROOT/tests/mpi/graph.conf" >wide.conf
     for way in auto f2 off; do
-        train 1 wide.conf "${net[@]:1}" --run "$way" --set train.winograd="$way" >"$way.out"
-        train 2 wide.conf "${net[@]:1}" --run "$way-2" --set train.winograd="$way" >"$way-2.out"
-        same_as "$way" "$way-2"
+        for n in 1 2; do
+            train $n wide.conf "${net[@]:1}" --run "$way-$n" --set train.winograd="$way" >"$way-$n.out"
+        done
+        same_as "$way-1" "$way-2"
     done
-    other_state auto.out f2.out
-    other_state auto.out off.out
-    other_state f2.out off.out
+    other_state auto-1.out f2-1.out
+    other_state auto-1.out off-1.out
+    other_state f2-1.out off-1.out
 }
 
 @test "a resume with other bits says so, one on another CPU with the same bits does not" {

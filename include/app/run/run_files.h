@@ -8,12 +8,16 @@
 #include <stdbool.h>
 
 #include "base/status.h"
+#include "train/checkpoint.h"
 
 #define RUN_LOCK        "lock"
 #define RUN_LOG         "log.txt"
 #define RUN_CONFIG      "config.conf"
 #define RUN_METRICS     "metrics.h5"
-#define RUN_CHECKPOINTS "checkpoints"
+#define RUN_TABLE       "metrics.csv"
+#define RUN_CHECKPOINTS CHECKPOINT_FOLDER
+#define RUN_LAST        CHECKPOINT_LAST /* a link; a file of this name stays as it is */
+#define RUN_EVENTS      "tensorboard"   /* a folder of files that are never replaced */
 
 /* ST_USAGE if a file that a run in `folder`, which need not exist, would replace, extend
    or remove is one of the inputs (NULL ones are left out) or of another kind. */

@@ -1,6 +1,6 @@
 /*
- * run_folder: the folder of a run (checkpoints/, metrics.h5, log.txt, config.conf). One
- * process at a time may use it; a run can be resumed from it.
+ * run_folder: the folder of a run (app/run/run_files.h). One process at a time may use
+ * it; a run can be resumed from it.
  */
 #ifndef LOCKSTEP_APP_RUN_RUN_FOLDER_H
 #define LOCKSTEP_APP_RUN_RUN_FOLDER_H
@@ -18,16 +18,26 @@ struct trainer;
 
 struct run_folder {
     char path[FS_PATH];
+    char base[FS_PATH];   /* of --run auto: the name without a number; "": not asked */
     bool found;           /* it held a run when it was opened */
     struct lockfile lock; /* held by rank 0 */
 };
 
-/* Collective. Sets the path: `asked`, or if that is NULL runs/NAME for the config
-   .../NAME.conf, but RUN for the config RUN/config.conf of a run. Touches no file. */
-enum status run_folder_init(struct run_folder *folder, struct comm *comm,
-                            const char *asked, const char *config) MUST_CHECK;
+/* What `asked` is for a folder that is chosen (app/run/run_auto.h). */
+#define RUN_AUTO "auto"
 
-/* Rank 0 only. Creates the folder if needed, locks it and opens its log for appending.
+/* Collective. Sets the path: `asked`, or if that is NULL runs/NAME for the config
+   .../NAME.conf, but RUN for the config RUN/config.conf of a run; with RUN_AUTO the next
+   of these with a number, or to resume the newest. Touches no file. */
+enum status run_folder_init(struct run_folder *folder, struct comm *comm,
+                            const char *asked, const char *config,
+                            bool resume) MUST_CHECK;
+
+/* Rank 0 only: does it hold a run? */
+bool run_folder_has_run(const struct run_folder *folder);
+
+/* Rank 0 only. With RUN_AUTO and a new run the path may change, if another job has just
+   taken it. Creates the folder if needed, locks it and opens its log for appending.
    ST_USAGE, with nothing touched, if it holds a run and `resume` is false, if another
    process uses it, or if the run would write over an input or another's file. */
 enum status run_folder_open(struct run_folder *folder, bool resume,

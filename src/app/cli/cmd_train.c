@@ -61,6 +61,8 @@ enum status cmd_train(struct comm *comm, int argc, char **argv)
     TRY(train_request_parse(&request, argc, argv, &help));
     if (help)
         return ST_OK;
+    if (request.json)
+        log_reserve_stdout();
     if (request.elsewhere)
         mem_ignore_limits();
     TRY(stall_watch(comm, request.stall_timeout));

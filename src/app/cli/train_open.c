@@ -16,6 +16,7 @@
  */
 #include <stdlib.h>
 
+#include "app/config/config_parameters.h"
 #include "app/run/agree.h"
 #include "app/run/data_source.h"
 #include "app/run/deadline.h"
@@ -29,6 +30,7 @@
 #include "base/log.h"
 #include "comm/comm.h"
 #include "data/import.h"
+#include "io/target.h"
 #include "train_session.h"
 
 static enum status train_open_config(struct train_session *session)
@@ -55,8 +57,8 @@ static enum status train_open_config(struct train_session *session)
              request->pretrained ? "" : " (finetune.pretrained is --pretrained)");
     if (request->trial)
         session->config.run.features.keep = false; /* few steps do not pay for them */
-    return run_folder_init(&session->folder, session->comm, request->run,
-                           request->config);
+    return run_folder_init(&session->folder, session->comm, request->run, request->config,
+                           request->resume);
 }
 
 /* A folder of pictures is imported; data.file and the checkpoints keep its name. */
@@ -149,6 +151,7 @@ static enum status train_place(struct train_session *session)
     const struct run_options *run = &session->config.run;
     placement_find(&session->placement, comm, run->parallel.threads);
     placement_promise_memory(&session->placement, comm);
+    session->parameter = config_parameters(&session->config, &session->parameters);
     session->setup = (struct trainer_setup){
         .comm = comm,
         .dataset = &session->dataset,
@@ -161,6 +164,10 @@ static enum status train_place(struct train_session *session)
         .class_weight = session->class_weight,
         .features_text = session->features_text,
         .config_text = session->config_text,
+        .parameter = session->parameter,
+        .parameters = session->parameters,
+        .json = session->request->json,
+        .began = session->begin,
         .version = app_version(),
     };
     return memory_check(&session->setup, placement_threads(&session->placement, comm));
@@ -171,6 +178,26 @@ static enum status train_open_cache(const struct train_session *session)
 {
     const char *folder = session->config.run.features.folder;
     return *folder && fs_make_folder(folder) != ST_OK ? ST_USAGE : ST_OK;
+}
+
+/* A run that goes on appends to its lines; a new one has a file of its own. */
+static enum status train_check_mlperf(const struct train_session *session,
+                                      const char *const *input, int inputs)
+{
+    static const struct target_kind lines = {"a log of MLPerf", .head = MLPERF_HEAD};
+    const struct train_request *request = session->request;
+    const char *path = session->config.run.log.mlperf;
+    if (!*path)
+        return ST_OK;
+    if (run_files_has(session->folder.path, path) ||
+        (request->trace && fs_is_same_path(request->trace, path)))
+        FAIL(ST_USAGE, "log.mlperf cannot be '%s': the run writes that itself", path);
+    TRY(target_check(path, &lines, input, inputs));
+    if (fs_bytes(path) > 0 && !(request->resume && run_folder_has_run(&session->folder)))
+        FAIL(ST_USAGE,
+             "'%s' has the lines of another run; choose another file for log.mlperf",
+             path);
+    return ST_OK;
 }
 
 static enum status train_open_folder_on_rank_0(struct train_session *session)
@@ -190,6 +217,7 @@ static enum status train_open_folder_on_rank_0(struct train_session *session)
     if (request->trace && run_files_has(session->folder.path, request->trace))
         FAIL(ST_USAGE, "the trace cannot be '%s': the run writes that itself",
              request->trace);
+    TRY(train_check_mlperf(session, inputs, 4));
     TRY(train_open_cache(session));
     return run_folder_open(&session->folder, request->resume, inputs, 4);
 }
@@ -202,7 +230,9 @@ static enum status train_open_folder(struct train_session *session)
         st = train_open_folder_on_rank_0(session);
     session->goes_on =
         session->folder.found || (session->request->check && session->request->resume);
-    return comm_agree(session->comm, st);
+    TRY(comm_agree(session->comm, st));
+    comm_bcast(session->comm, session->folder.path, sizeof session->folder.path, 0);
+    return ST_OK;
 }
 
 static enum status train_open_trainer(struct train_session *session)
@@ -257,4 +287,5 @@ void train_close(struct train_session *session)
     config_release(&session->config);
     free(session->config_text);
     free(session->features_text);
+    config_parameters_free(session->parameter, session->parameters);
 }

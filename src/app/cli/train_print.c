@@ -115,6 +115,9 @@ void train_print_header(const struct train_session *session)
     log_out("%-10s %s, one thread per call; %s\n", "libraries", cpu_blas(),
             comm_version());
     train_print_data(session, hash);
+    log_out("%-10s %d images a step; micro-batch (grain): %d images, %d a step\n",
+            "batch", session->config.run.train.batch, session->config.run.train.grain,
+            train_grains(session));
     log_out("%-10s %s, changed from the defaults:", "config", session->request->config);
     config_show_changed(&session->config, train_print_changed);
     log_out("\n");
@@ -362,7 +365,8 @@ void train_print_next(const struct train_session *session)
     char *run = shell_path(session->folder.path);
     char *data = shell_path(session->config.data.file);
     int stages = session->config.run.parallel.pipeline;
-    log_out("run: %s (checkpoints/, metrics.h5, log.txt, config.conf); next: ",
+    log_out("run: %s (checkpoints/, last.h5, metrics.h5, metrics.csv, log.txt, "
+            "config.conf); next: ",
             session->folder.path);
     if (stages > 1)
         log_out("mpirun -n %d lockstep eval %s --data %s --pipeline %d\n", stages, run,

@@ -8,6 +8,13 @@
 #include "base/mem.h"
 #include "train_session.h"
 
+#define TRAIN_RUN_HELP                                                               \
+    "folder of the run, default runs/ and the config's name; auto: a new one, with " \
+    "-2, -3, ... at its end, or with --resume the newest of these"
+#define TRAIN_JSON_HELP                                                               \
+    "an object a line on stdout for each event of the run, for other programs; what " \
+    "people read goes to stderr"
+
 static void train_print_layers(void)
 {
     log_out("\nLayers, in [model]:\n");
@@ -58,6 +65,9 @@ static enum status train_request_check(const struct train_request *request)
 {
     if (request->elsewhere && !request->check)
         FAIL(ST_USAGE, "--elsewhere is for --check; add it");
+    if (request->json && request->check)
+        FAIL(ST_USAGE,
+             "--json is for a training, not for --check; leave one of them out");
     if (request->run && !*request->run)
         FAIL(ST_USAGE, "'--run' needs the name of a folder");
     if (request->resume && request->init)
@@ -94,8 +104,7 @@ enum status train_request_parse(struct train_request *request, int argc, char **
     const struct cli_option options[] = {
         {"data", CLI_TEXT, &request->data, "PATH", TRAIN_DATA_HELP},
         {"image-size", CLI_TEXT, &request->image_size, "N|HxW", CLI_IMAGE_SIZE_HELP},
-        {"run", CLI_TEXT, &request->run, "DIR",
-         "folder of the run, default runs/ and the config's name"},
+        {"run", CLI_TEXT, &request->run, "DIR", TRAIN_RUN_HELP},
         {"resume", CLI_FLAG, &request->resume, NULL,
          "go on from the newest checkpoint in DIR; start anew if there is none"},
         {"init", CLI_TEXT, &request->init, "CHECKPOINT", TRAIN_INIT_HELP},
@@ -121,6 +130,7 @@ enum status train_request_parse(struct train_request *request, int argc, char **
         {"elsewhere", CLI_FLAG, &request->elsewhere, NULL,
          "with --check: for a job on other machines; the CPUs, the memory and the limits "
          "of this one do not count"},
+        {"json", CLI_FLAG, &request->json, NULL, TRAIN_JSON_HELP},
         {"stall-timeout", CLI_INT, &request->stall_timeout, "SECONDS", STALL_HELP},
         {"set", CLI_TEXTS, &request->set, "SECTION.KEY=VALUE",
          TRAIN_SET_HELP ". model.name=NAME stands for CONFIG, for sweeps"},

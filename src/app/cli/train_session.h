@@ -35,7 +35,7 @@ struct comm;
 struct train_request {
     const char *config, *data, *image_size, *run, *init, *max_time, *trace;
     const char *pretrained, *freeze;
-    bool resume, check, elsewhere, no_verify;
+    bool resume, check, elsewhere, no_verify, json;
     bool trial; /* of some steps: no run, nothing is written, the plan is by rule, all
                    else as in the training */
     enum tuning_mode tune;
@@ -53,8 +53,10 @@ struct train_session {
     struct comm *comm;
     const struct train_request *request;
     struct config config;
-    char *config_text;   /* owned: as checkpoints store it */
-    char *features_text; /* owned: what features depend on */
+    char *config_text;               /* owned: as checkpoints store it */
+    char *features_text;             /* owned: what features depend on */
+    struct run_parameter *parameter; /* owned: (parameters) of the config, for logs */
+    int parameters;
     struct placement placement;
     struct dataset dataset;
     struct model model; /* the whole network */

@@ -31,6 +31,7 @@ void config_release(struct config *config)
     free(config->data.std);
     free(config->finetune.pretrained);
     free(config->run.features.folder);
+    free(config->run.log.mlperf);
     free(config->run.parallel.stages);
     free(config->run.train.class_weights);
     model_spec_release(&config->model);

@@ -59,6 +59,7 @@ enum status config_check(const struct config *config, const char *name)
     TRY(config_check_file(config->data.file, "the data set"));
     TRY(config_check_file(config->finetune.pretrained, "a file of weights"));
     TRY(config_check_file(config->run.features.folder, "the folder of features"));
+    TRY(config_check_file(config->run.log.mlperf, "a file of MLPerf's lines"));
     if (!config_is_storable(config->run.train.class_weights))
         FAIL(ST_USAGE,
              "train.class_weights = '%s': expected none, auto or NAME:WEIGHT, ...",

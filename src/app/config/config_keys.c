@@ -25,6 +25,8 @@ static const char *const loss_words[] = {
 static const char *const bits_words[] = {"portable", "blas", NULL};
 static const char *const winograd_words[] = {"auto", "f2", "off", NULL};
 static const char *const anneal_words[] = {"cosine", "linear", NULL};
+static const char *const detail_words[] = {
+    [LOG_DETAIL_NORMAL] = "normal", [LOG_DETAIL_PARALLEL] = "parallel", NULL};
 static const char *const intra_words[] = {"auto", "batch", "channel", "hybrid", NULL};
 
 const char *const config_recipe_words[] = {
@@ -116,7 +118,7 @@ const struct config_key config_keys[] = {
     {"train", "batch", KEY_INT, true, RUN(train.batch), 1, 1e7, "256",
      "samples in a global batch, whatever the number of ranks", NULL},
     {"train", "grain", KEY_INT, true, RUN(train.grain), 1, 65536, "32",
-     "samples in a grain, which are computed together: the unit of work", NULL},
+     "images that are computed together: the micro-batch (grain), unit of work", NULL},
     {"train", "seed", KEY_U64, true, RUN(train.seed), 0, 0, "1",
      "seed of everything random", NULL},
     {"train", "bits", KEY_WORD, true, AT(model.policy.bits), 0, 0, "portable",
@@ -283,7 +285,15 @@ const struct config_key config_keys[] = {
      "lowest loss, as best.h5", NULL},
 
     {"log", "every", KEY_INT, false, RUN(log.every), 1, 1e9, "100",
-     "steps between two log lines", NULL},
+     "steps between two log lines; with fewer than one for each evaluation, those come "
+     "before evaluations", NULL},
+    {"log", "detail", KEY_WORD, false, RUN(log.detail), 0, 0, "normal",
+     "parallel: log lines also have the time of a step, the share of communication, and "
+     "how much of that was hidden", detail_words},
+    {"log", "tensorboard", KEY_BOOL, false, RUN(log.tensorboard), 0, 0, "off",
+     "write event files for TensorBoard to tensorboard/ in the run's folder", NULL},
+    {"log", "mlperf", KEY_TEXT, false, RUN(log.mlperf), 0, 0, "",
+     "file for the lines of MLPerf's logging; empty: none", NULL},
 
     {"early_stop", "patience", KEY_INT, false, RUN(early_stop.patience), 0, 1e6, "0",
      "stop after so many evaluations without a better train.metric; 0: off", NULL},

@@ -18,8 +18,13 @@ static const struct run_file {
     {RUN_LOG, {"the log of a run", .head = NULL}},
     {RUN_CONFIG, {"the config of a run", .head = RUN_CONFIG_HEAD}},
     {RUN_METRICS, {"the metrics of a run", .format = METRICS_FORMAT}},
+    {RUN_TABLE, {"the metrics of a run as a table", .head = METRICS_TABLE_HEAD}},
 };
-enum { RUN_FILES = sizeof run_files / sizeof run_files[0] };
+static const char *const run_folders[] = {RUN_CHECKPOINTS, RUN_EVENTS};
+enum {
+    RUN_FILES = sizeof run_files / sizeof run_files[0],
+    RUN_FOLDERS = sizeof run_folders / sizeof run_folders[0],
+};
 
 static const struct target_kind run_checkpoint = {"a checkpoint",
                                                   .format = CHECKPOINT_FORMAT};
@@ -82,13 +87,13 @@ bool run_files_is_config(const char *folder, const char *path)
 
 bool run_files_has(const char *folder, const char *path)
 {
-    char parent[FS_PATH], checkpoints[FS_PATH];
+    char parent[FS_PATH], below[FS_PATH];
     struct stat a, b;
     if (strcmp(path, folder) == 0)
         return true;
-    if (fs_join(checkpoints, folder, RUN_CHECKPOINTS) == ST_OK &&
-        fs_is_below(path, checkpoints))
-        return true;
+    for (int i = 0; i < RUN_FOLDERS; i++)
+        if (fs_join(below, folder, run_folders[i]) == ST_OK && fs_is_below(path, below))
+            return true;
     snprintf(parent, sizeof parent, "%s", path);
     char *slash = strrchr(parent, '/');
     const char *name = slash ? path + (slash - parent) + 1 : path;
@@ -100,5 +105,8 @@ bool run_files_has(const char *folder, const char *path)
     for (int i = 0; i < RUN_FILES; i++)
         if (strcmp(name, run_files[i].name) == 0)
             return true;
-    return strcmp(name, RUN_CHECKPOINTS) == 0;
+    for (int i = 0; i < RUN_FOLDERS; i++)
+        if (strcmp(name, run_folders[i]) == 0)
+            return true;
+    return strcmp(name, RUN_LAST) == 0;
 }

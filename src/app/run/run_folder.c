@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/run/run_auto.h"
 #include "app/run/run_files.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -36,20 +37,39 @@ static bool run_folder_of_config(char folder[FS_PATH], const char *config)
     return run_files_is_config(folder, config) && run_folder_holds_run(folder);
 }
 
-enum status run_folder_init(struct run_folder *folder, struct comm *comm,
-                            const char *asked, const char *config)
+/* Rank 0: the folder that goes with the config. */
+static void run_folder_by_config(char path[FS_PATH], const char *config)
 {
     const char *base = strrchr(config, '/');
     base = base ? base + 1 : config;
     const char *dot = strrchr(base, '.');
     int stem = dot && dot != base ? (int)(dot - base) : (int)strlen(base);
+    if (!run_folder_of_config(path, config))
+        snprintf(path, FS_PATH, "runs/%.*s", stem, base);
+}
+
+enum status run_folder_init(struct run_folder *folder, struct comm *comm,
+                            const char *asked, const char *config, bool resume)
+{
+    bool numbered = asked && strcmp(asked, RUN_AUTO) == 0;
+    enum status st = ST_OK;
     *folder = (struct run_folder){.lock.fd = -1};
     if (asked && snprintf(folder->path, sizeof folder->path, "%s", asked) >= FS_PATH)
         FAIL(ST_USAGE, "path too long: '%s'", asked);
-    if (!asked && comm_rank(comm) == 0 && !run_folder_of_config(folder->path, config))
-        snprintf(folder->path, sizeof folder->path, "runs/%.*s", stem, base);
+    if ((!asked || numbered) && comm_rank(comm) == 0)
+        run_folder_by_config(folder->path, config);
+    if (numbered && comm_rank(comm) == 0) {
+        memcpy(folder->base, folder->path, sizeof folder->base);
+        st = run_auto_find(folder->path, folder->base, resume);
+    }
+    TRY(comm_agree(comm, st));
     comm_bcast(comm, folder->path, sizeof folder->path, 0);
     return ST_OK;
+}
+
+bool run_folder_has_run(const struct run_folder *folder)
+{
+    return run_folder_holds_run(folder->path);
 }
 
 static enum status run_folder_refuse_old(const struct run_folder *folder)
@@ -63,6 +83,8 @@ enum status run_folder_open(struct run_folder *folder, bool resume,
                             const char *const *input, int inputs)
 {
     char path[FS_PATH], checkpoints[FS_PATH];
+    if (*folder->base && !resume)
+        TRY(run_auto_claim(folder->path, folder->base));
     if (run_folder_holds_run(folder->path) && !resume)
         return run_folder_refuse_old(folder);
     TRY(run_files_check(folder->path, input, inputs));

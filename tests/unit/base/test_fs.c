@@ -301,6 +301,50 @@ static void test_writer_fails(void **state)
     expect_said("no/such': No such file or directory");
 }
 
+static void expect_link(const char *path, const char *target)
+{
+    char now[FS_PATH] = "";
+    ssize_t length = readlink(path, now, sizeof now - 1);
+    assert_true(length > 0);
+    now[length] = '\0';
+    assert_string_equal(now, target);
+}
+
+static void test_link(void **state)
+{
+    (void)state;
+    const char *link = scratch_path("newest");
+    scratch_said();
+    assert_int_equal(fs_link(link, "files/1"), ST_OK);
+    expect_link(link, "files/1");
+    assert_int_equal(fs_link(link, "files/2"), ST_OK); /* a dangling link is replaced */
+    expect_link(link, "files/2");
+    assert_int_equal(scratch_count("newest"), 1);
+    expect_lines(0, "", NULL);
+    assert_int_equal(fs_link(scratch_path("no/such"), "files/1"), ST_FAIL);
+    expect_said("cannot make the link '");
+}
+
+/* Links of others and files stay; that is said once. */
+static void test_link_spares(void **state)
+{
+    (void)state;
+    size_t bytes;
+    const char *file = scratch_write("mine", "text", 4);
+    const char *other = scratch_path("other");
+    assert_int_equal(symlink("/etc/hostname", other), 0);
+    scratch_said();
+    assert_int_equal(fs_link(file, "files/1"), ST_OK);
+    expect_said(
+        "mine' does not become a link to the newest file: there is something else");
+    assert_int_equal(fs_link(other, "files/1"), ST_OK);
+    expect_link(other, "/etc/hostname");
+    expect_lines(0, "", NULL);
+    char *text = scratch_read(file, &bytes);
+    assert_string_equal(text, "text");
+    free(text);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -311,6 +355,7 @@ int main(void)
         cmocka_unit_test(test_commit_here),  cmocka_unit_test(test_below),
         cmocka_unit_test(test_writer),       cmocka_unit_test(test_writer_fails),
         cmocka_unit_test(test_remove_temps), cmocka_unit_test(test_same_path),
+        cmocka_unit_test(test_link),         cmocka_unit_test(test_link_spares),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

@@ -52,6 +52,25 @@ static void test_other_rank(void **state)
     assert_string_equal(c.err, "[rank 3 node7] trouble with 'three'\n");
 }
 
+static int say_records(void)
+{
+    log_init(0, "node0");
+    log_reserve_stdout();
+    log_out("for people\n");
+    log_record("{\"a\":\"\\u001b\"}");
+    log_note("a note");
+    return 0;
+}
+
+/* For a program that reads stdout. */
+static void test_records(void **state)
+{
+    (void)state;
+    struct captured c = capture(say_records);
+    assert_string_equal(c.out, "{\"a\":\"\\u001b\"}\n");
+    assert_string_equal(c.err, "for people\nnote: a note\n");
+}
+
 static int say_replicated_as_rank_3(void)
 {
     log_set_replicated(true);
@@ -238,7 +257,7 @@ int main(void)
         cmocka_unit_test(test_other_rank),           cmocka_unit_test(test_replicated),
         cmocka_unit_test(test_replicated_rank_0),    cmocka_unit_test(test_file),
         cmocka_unit_test(test_file_fails),           cmocka_unit_test(test_lost_stdout),
-        cmocka_unit_test(test_lost_file_and_stderr),
+        cmocka_unit_test(test_lost_file_and_stderr), cmocka_unit_test(test_records),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }

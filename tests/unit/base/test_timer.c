@@ -81,12 +81,34 @@ static void test_names(void **state)
     assert_string_equal(phase_name[PHASE_REST], "rest");
 }
 
+static void expect_text(double seconds, const char *wanted)
+{
+    char text[TIMER_TEXT];
+    timer_text(seconds, text);
+    assert_string_equal(text, wanted);
+}
+
+static void test_text(void **state)
+{
+    (void)state;
+    expect_text(0, "0 s");
+    expect_text(41.6, "42 s");
+    expect_text(99.4, "99 s");
+    expect_text(99.6, "0:01:40");
+    expect_text(3912, "1:05:12");
+    expect_text(400 * 3600.0 + 61, "400:01:01");
+    expect_text(-1, "-");
+    expect_text(NAN, "-");
+    expect_text(INFINITY, "-");
+    expect_text(1e300, "-");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_now),   cmocka_unit_test(test_phases),
         cmocka_unit_test(test_move),  cmocka_unit_test(test_close),
-        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_names), cmocka_unit_test(test_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

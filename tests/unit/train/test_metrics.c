@@ -1,5 +1,7 @@
 #include "../scratch.h"
 
+#include <math.h>
+
 #include "base/hash.h"
 #include "io/h5file.h"
 #include "train/metrics.h"
@@ -384,6 +386,43 @@ static void test_refused(void **state)
     metrics_release(&other);
 }
 
+static void expect_table(const struct metrics *metrics, const char *wanted)
+{
+    size_t bytes;
+    const struct metrics_table table = {4, "val"};
+    const char *path = scratch_path("metrics.csv");
+    assert_int_equal(metrics_save_table(metrics, &table, path), ST_OK);
+    char *text = scratch_read(path, &bytes);
+    assert_string_equal(text, wanted);
+    free(text);
+}
+
+/* A row for each step that has a line, an evaluation or both. */
+static void test_table(void **unused)
+{
+    (void)unused;
+    static const char head[] = "step,epoch,train_loss,train_accuracy,lr,grad_norm,"
+                               "images_per_second,eval_split,val_loss,val_accuracy\n";
+    static const int32_t matrix[CLASSES * CLASSES] = {0};
+    struct metrics metrics;
+    char wanted[1024];
+    metrics_init(&metrics, CLASSES);
+    expect_table(&metrics, head);
+    metrics_add_train(&metrics, &(struct metrics_train){2, 0.5, 0.25, 0.1, 3, 1000});
+    metrics_add_train(&metrics, &(struct metrics_train){4, 1.0 / 3, 1, 1e-9, 1e20, 7.5});
+    add_eval(&metrics, &(struct metrics_eval){4, 0.125, 0.75, 0}, matrix);
+    add_eval(&metrics, &(struct metrics_eval){6, -NAN, 0, 0}, matrix);
+    metrics_add_train(&metrics, &(struct metrics_train){8, 0, 0, 0, 0, 0});
+    snprintf(wanted, sizeof wanted,
+             "%s2,0.5,0.5,0.25,0.1,3,1000,,,\n"
+             "4,1,0.3333333333333333,1,1e-09,1e+20,7.5,val,0.125,0.75\n"
+             "6,1.5,,,,,,val,nan,0\n"
+             "8,2,0,0,0,0,0,,,\n",
+             head);
+    expect_table(&metrics, wanted);
+    metrics_release(&metrics);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -397,6 +436,7 @@ int main(void)
         cmocka_unit_test(test_hash_sees_values),
         cmocka_unit_test(test_save),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_table),
     };
     return cmocka_run_group_tests(tests, scratch_setup, scratch_teardown);
 }
