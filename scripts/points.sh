@@ -40,26 +40,38 @@ sweep_grid() {
     echo "$count"
 }
 
-# sweep_count SPEC...: the number of points; fails if a SPEC is malformed, if there is a range
-# without sweep_random, or if there are fewer combinations than sweep_random wants.
+# sweep_count SPEC...: the number of points, or, with status 1, why there are none.
 sweep_count() {
     local count random=${sweep_random%%:*}
-    count=$(sweep_grid "$@") || return
-    if [[ ! $random ]]; then
-        ! sweep_has_range "$@" && echo "$count"
-    elif sweep_has_range "$@" || ((random <= count)); then
-        echo "$random"
+    if ((! $#)); then
+        echo "nothing varies: give --sweep KEY=VALUE,VALUE,..."
+    elif ! count=$(sweep_grid "$@"); then
+        echo "'--sweep $*': KEY=VALUE,VALUE,... is expected, as train.seed=1,2,3"
+    elif [[ ! $random ]] && sweep_has_range "$@"; then
+        echo "'--sweep $*': a range needs --random N"
+    elif [[ $random ]] && ! sweep_has_range "$@" && ((random > count)); then
+        echo "'--random $sweep_random': there are only $count settings"
+    elif [[ $random ]] && ! sweep_has_points "$@"; then
+        echo "'--random $sweep_random': there are not so many different settings"
     else
-        return 1
+        echo "${random:-$count}"
+        return
     fi
+    return 1
 }
 
-# sweep_draw TEXT: a number below 2^32 that only the seed and TEXT decide.
+# sweep_draw TEXT: sets `draw` to a number below 2^32 that only the seed and TEXT decide: the
+# hash FNV-1a, mixed as MurmurHash3 ends (64 bits; Bash's numbers wrap).
 sweep_draw() {
-    local seed=1 hash
-    [[ $sweep_random == *:* ]] && seed=${sweep_random#*:}
-    hash=$(printf '%s:%s' "$seed" "$1" | sha256sum)
-    echo $((0x${hash:0:8}))
+    local text=1:$1 i code hash=$((0xcbf29ce484222325))
+    [[ $sweep_random == *:* ]] && text=${sweep_random#*:}:$1
+    for ((i = 0; i < ${#text}; i++)); do
+        printf -v code %d "'${text:i:1}"
+        hash=$(((hash ^ code) * 0x100000001b3))
+    done
+    hash=$(((hash ^ (hash >> 33 & 0x7fffffff)) * 0xff51afd7ed558ccd))
+    hash=$(((hash ^ (hash >> 33 & 0x7fffffff)) * 0xc4ceb9fe1a85ec53))
+    draw=$(((hash ^ (hash >> 33 & 0x7fffffff)) & 0xffffffff))
 }
 
 # sweep_within SPEC DRAW: a value of a range.
@@ -85,13 +97,13 @@ sweep_combination() {
     done
 }
 
-# sweep_drawn N SPEC...: sets `point` to settings that are drawn one by one.
+# sweep_drawn TEXT SPEC...: sets `point` to settings that are drawn one by one.
 sweep_drawn() {
-    local n=$1 spec draw values
+    local text=$1 spec draw values
     shift
     point=()
     for spec; do
-        draw=$(sweep_draw "$n:${spec%%=*}")
+        sweep_draw "$text:${spec%%=*}"
         IFS=, read -r -a values <<<"${spec#*=}"
         if sweep_is_range "$spec"; then
             point+=("${spec%%=*}=$(sweep_within "$spec" "$draw")")
@@ -101,24 +113,60 @@ sweep_drawn() {
     done
 }
 
-# sweep_shuffled N SPEC...: which combination is the N-th of all of them in a random order.
+# sweep_draw_new N SPEC...: sets `point` to point N of those that are drawn, each drawn again
+# until it is another one than those before; fails if that leads nowhere. What was drawn is
+# kept, with a line for each point.
+declare -A sweep_seen=()
+sweep_tries=1000 sweep_drawn_points=() sweep_drawn_of=''
+sweep_draw_new() {
+    local n try text of="$sweep_random ${*:2}"
+    [[ $of == "$sweep_drawn_of" ]] || sweep_drawn_points=() sweep_seen=() sweep_drawn_of=$of
+    for ((n = ${#sweep_drawn_points[@]} + 1; n <= $1; n++)); do
+        for ((try = 0; ; try++)); do
+            ((try < sweep_tries)) || return 1
+            sweep_drawn "$n:$try" "${@:2}"
+            text=$(printf '%s\n' "${point[@]}")
+            [[ ${sweep_seen[$text]-} ]] || break
+        done
+        sweep_seen[$text]=yes
+        sweep_drawn_points+=("$text")
+    done
+    mapfile -t point <<<"${sweep_drawn_points[$1 - 1]}"
+}
+
+# sweep_has_points SPEC...: there are as many different points as sweep_random wants.
+sweep_has_points() {
+    local point
+    ! sweep_has_range "$@" || sweep_draw_new "${sweep_random%%:*}" "$@"
+}
+
+# sweep_shuffled N SPEC...: sets `shuffled` to the N-th of all combinations in a random order.
+sweep_order=() sweep_ordered=''
 sweep_shuffled() {
-    local n=$1 i count
-    shift
-    count=$(sweep_grid "$@")
-    for ((i = 1; i <= count; i++)); do
-        printf '%010d %d\n' "$(sweep_draw "$i")" $i
-    done | sort | sed -n "${n}s/.* //p"
+    local i draw count of="$sweep_random ${*:2}"
+    if [[ $of != "$sweep_ordered" ]]; then
+        count=$(sweep_grid "${@:2}")
+        mapfile -t sweep_order < <(
+            for ((i = 1; i <= count; i++)); do
+                sweep_draw "$i"
+                printf '%010d %d\n' "$draw" $i
+            done | sort
+        )
+        sweep_ordered=$of
+    fi
+    shuffled=${sweep_order[$1 - 1]#* }
 }
 
 # sweep_point N SPEC...: sets the array `point` to the settings of point N, from 1.
 sweep_point() {
+    local shuffled
     if [[ ! $sweep_random ]]; then
         sweep_combination "$@"
     elif sweep_has_range "${@:2}"; then
-        sweep_drawn "$@"
+        sweep_draw_new "$@"
     else
-        sweep_combination "$(sweep_shuffled "$@")" "${@:2}"
+        sweep_shuffled "$@"
+        sweep_combination "$shuffled" "${@:2}"
     fi
 }
 

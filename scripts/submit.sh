@@ -104,10 +104,8 @@ check() {
 check_all() {
     local i setting options folder seen=$'\n'
     points=0
-    ((${#specs[@]})) || { check && return; }
-    points=$(sweep_count "${specs[@]}") ||
-        die "'--random $sweep_random': a range needs --random N, and values at least N" \
-            "combinations"
+    [[ ${#specs[@]} -gt 0 || $sweep_random ]] || { check && return; }
+    points=$(sweep_count "${specs[@]}") || die "$points"
     for ((i = 1; i <= points; i++)); do
         sweep_point $i "${specs[@]}"
         options=()

@@ -52,15 +52,7 @@ read_words() {
     done
     words=("$@")
     [[ ${1-} ]] || die "which config? see 'sweep.sh --help'"
-    ((${#specs[@]})) || die "nothing varies: give --sweep KEY=VALUE,VALUE,..."
-}
-
-count_points() {
-    points=$(sweep_count "${specs[@]}") && return
-    sweep_grid "${specs[@]}" >/dev/null ||
-        die "'--sweep ${specs[*]}': KEY=VALUE,VALUE,... is expected, as train.seed=1,2,3"
-    [[ $sweep_random ]] || die "'--sweep ${specs[*]}': a range needs --random N"
-    die "'--random $sweep_random': there are only $(sweep_grid "${specs[@]}") settings"
+    points=$(sweep_count "${specs[@]}") || die "$points"
 }
 
 # Sets `options` and `name` for point N.
@@ -74,9 +66,11 @@ set_point() {
 
 # Exits unless all points can be trained; sets `folder`, that of all runs.
 check_all() {
-    local i said
+    local i said seen=$'\n'
     for ((i = 1; i <= points; i++)); do
         set_point $i
+        [[ $seen != *$'\n'$name$'\n'* ]] || die "the sweep has '$name' twice"
+        seen+=$name$'\n'
         said=$("$lockstep" train "${words[@]}" "${options[@]}" --resume --check 2>&1 </dev/null) || {
             grep '^lockstep: ' <<<"$said" >&2 || printf '%s\n' "$said" >&2
             exit 2
@@ -105,7 +99,6 @@ train_all() {
 }
 
 read_words "$@"
-count_points
 if [[ $list ]]; then
     for ((i = 1; i <= points; i++)); do
         set_point $i

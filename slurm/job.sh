@@ -39,9 +39,8 @@ read_sweep() {
         shift 2
     done
     words=("$@")
-    ((${#specs[@]})) || return
-    count=$(sweep_count "${specs[@]}") ||
-        give_up 2 "'--sweep ${specs[*]}': KEY=VALUE,VALUE,... is expected"
+    [[ ${#specs[@]} -gt 0 || $sweep_random ]] || return
+    count=$(sweep_count "${specs[@]}") || give_up 2 "$count"
     ((n >= 1 && n <= count)) || give_up 2 "the sweep has $count points, and this is task" \
         "$n of the array: use --array=1-$count"
     sweep_point "$n" "${specs[@]}"

@@ -112,8 +112,9 @@ struct predictions_format {
     const char *suffix; /* ".csv" */
     struct target_kind kind;
     /* All rows of the journal, as the file `path`, which is complete or not there. Memory
-       does not depend on the number of rows. */
-    enum status (*write)(struct predictions_journal *journal, const char *path);
+       does not depend on the number of rows. ST_FAIL if there are not so many `rows`. */
+    enum status (*write)(struct predictions_journal *journal, const char *path,
+                         uint64_t rows);
 };
 
 /* By the end of the name. ST_USAGE if it is that of no format. */

@@ -149,7 +149,8 @@ static enum status h5_write_rows(struct h5_slab *slab)
     return h5_slab_flush(slab);
 }
 
-enum status predictions_write_h5(struct predictions_journal *journal, const char *path)
+enum status predictions_write_h5(struct predictions_journal *journal, const char *path,
+                                 uint64_t rows)
 {
     const struct predictions_head *head = journal->head;
     size_t top = (size_t)head->top, classes = head->sets ? (size_t)head->classes : 1;
@@ -161,7 +162,9 @@ enum status predictions_write_h5(struct predictions_journal *journal, const char
         .probability = mem_zeroed(SLAB_ROWS * top, sizeof *slab.probability),
     };
     h5_measure(&slab);
-    enum status st = h5file_create(&slab.file, path);
+    enum status st = predictions_journal_check(journal, slab.rows, rows);
+    if (st == ST_OK)
+        st = h5file_create(&slab.file, path);
     if (st == ST_OK) {
         st = h5_write_rows(&slab);
         if (st == ST_OK)

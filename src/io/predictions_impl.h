@@ -13,9 +13,16 @@ char *predictions_head_text(const struct predictions_head *head);
 bool predictions_row_parse(const struct predictions_head *head, const char *line,
                            struct predictions_row *row);
 
-enum status predictions_write_csv(struct predictions_journal *journal, const char *path);
-enum status predictions_write_jsonl(struct predictions_journal *journal,
-                                    const char *path);
-enum status predictions_write_h5(struct predictions_journal *journal, const char *path);
+enum status predictions_write_csv(struct predictions_journal *journal, const char *path,
+                                  uint64_t rows);
+enum status predictions_write_jsonl(struct predictions_journal *journal, const char *path,
+                                    uint64_t rows);
+enum status predictions_write_h5(struct predictions_journal *journal, const char *path,
+                                 uint64_t rows);
+
+/* After all rows were read: ST_FAIL if that were not so many, because the journal is
+   damaged or cannot be read. */
+enum status predictions_journal_check(const struct predictions_journal *journal,
+                                      uint64_t found, uint64_t rows) MUST_CHECK;
 
 #endif

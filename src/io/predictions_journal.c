@@ -36,8 +36,10 @@ enum status predictions_journal_create(struct predictions_journal *journal,
     journal->begin = strlen(text);
     enum status st = predictions_journal_append(journal, text, journal->begin);
     free(text);
-    if (st != ST_OK)
-        predictions_journal_close(journal);
+    if (st == ST_OK)
+        return ST_OK;
+    predictions_journal_close(journal);
+    unlink(path);
     return st;
 }
 
@@ -76,6 +78,17 @@ bool predictions_journal_next(struct predictions_journal *journal,
     ssize_t length = getline(&journal->line, &journal->room, journal->file);
     return length > 0 && journal->line[length - 1] == '\n' &&
            predictions_row_parse(journal->head, journal->line, row);
+}
+
+enum status predictions_journal_check(const struct predictions_journal *journal,
+                                      uint64_t found, uint64_t rows)
+{
+    if (ferror(journal->file))
+        return journal_fail(journal, "read");
+    if (found != rows)
+        FAIL(ST_FAIL, "'%s' is damaged: row %llu of %llu cannot be read", journal->path,
+             (unsigned long long)found + 1, (unsigned long long)rows);
+    return ST_OK;
 }
 
 uint64_t predictions_journal_place(const struct predictions_journal *journal)

@@ -10,6 +10,17 @@
 #define CSV_HEAD   "path,label,p,top1,p1,"
 #define JSONL_HEAD "{\"path\": "
 
+static enum status write_end(struct fs_writer *writer,
+                             const struct predictions_journal *journal, uint64_t found,
+                             uint64_t rows)
+{
+    enum status st = predictions_journal_check(journal, found, rows);
+    if (st == ST_OK)
+        return fs_write_end(writer);
+    fs_write_drop(writer);
+    return st;
+}
+
 /* --- CSV --- */
 
 static const char *csv_name(const struct predictions_head *head,
@@ -59,10 +70,12 @@ static void csv_write_row(FILE *file, const struct predictions_head *head,
     fputc('\n', file);
 }
 
-enum status predictions_write_csv(struct predictions_journal *journal, const char *path)
+enum status predictions_write_csv(struct predictions_journal *journal, const char *path,
+                                  uint64_t rows)
 {
     struct fs_writer writer;
     struct predictions_row row;
+    uint64_t found = 0;
     TRY(fs_write_begin(&writer, path));
     fprintf(writer.file, "path,label,p");
     for (int k = 1; k <= journal->head->top; k++)
@@ -72,23 +85,27 @@ enum status predictions_write_csv(struct predictions_journal *journal, const cha
     while (predictions_journal_next(journal, &row)) {
         csv_write_row(writer.file, journal->head, &row);
         predictions_row_release(&row);
+        found++;
     }
-    return fs_write_end(&writer);
+    return write_end(&writer, journal, found, rows);
 }
 
 /* --- JSON lines: those of the journal --- */
 
-enum status predictions_write_jsonl(struct predictions_journal *journal, const char *path)
+enum status predictions_write_jsonl(struct predictions_journal *journal, const char *path,
+                                    uint64_t rows)
 {
     struct fs_writer writer;
     struct predictions_row row;
+    uint64_t found = 0;
     TRY(fs_write_begin(&writer, path));
     predictions_journal_rewind(journal);
     while (predictions_journal_next(journal, &row)) {
         fputs(journal->line, writer.file);
         predictions_row_release(&row);
+        found++;
     }
-    return fs_write_end(&writer);
+    return write_end(&writer, journal, found, rows);
 }
 
 /* --- the list --- */

@@ -59,6 +59,11 @@ assert {r["train.seed"] for r in rows} == {"1", "2"}
 END
 }
 
+@test "a range with few values gives each once" {
+    sweep --random 3 --sweep train.seed=1..3 --list "$TINY" | sort >points
+    printf 'train.seed=%d\n' 1 2 3 | diff - points
+}
+
 @test "a sweep trains every point, prints the table, and goes on where it ended" {
     words=(--ranks 1 --sweep "train.seed=1,2" --sweep "optim.lr=0.05,0.01" "$TINY" --data letters.h5
         --set train.epochs=1 --threads 1)
@@ -96,6 +101,8 @@ END
     no "sweep.sh: unknown option '--swep'*" --swep train.seed=1 "$TINY"
     no "sweep.sh: '--random 0': N or N:SEED is expected" --random 0 --sweep train.seed=1 "$TINY"
     no "sweep.sh: '--random 3': there are only 2 settings" --random 3 --sweep train.seed=1,2 "$TINY"
+    no "sweep.sh: '--random 4': there are not so many different settings" \
+        --random 4 --sweep train.seed=1..3 "$TINY"
     no "sweep.sh: '--sweep optim.lr=0.1..1': a range needs --random N" \
         --sweep optim.lr=0.1..1 "$TINY"
     no "sweep.sh: '--sweep seed=1': KEY=VALUE,VALUE,... is expected*" --sweep seed=1 "$TINY"

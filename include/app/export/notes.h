@@ -10,6 +10,8 @@
  *   lockstep.classes      the names, one a line
  *   lockstep.multi_label  "yes" if an image has several classes, or none
  *   lockstep.threshold    then: the least probability of a class that is an answer
+ *   lockstep.temperature  by which logits are divided, if one was fitted; in the graph of
+ *                         ONNX they are
  *   lockstep.treatment    what the import did to pictures (data/treatment.h)
  *   lockstep.step         of the training
  *   lockstep.state        the hash of the state, as in the log
@@ -23,7 +25,7 @@
 #include "app/run/network.h"
 #include "io/arrays.h"
 
-#define EXPORT_NOTES      16
+#define EXPORT_NOTES      18
 #define EXPORT_NO_LICENCE "none is given"
 
 struct export_notes {

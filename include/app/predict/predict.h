@@ -35,8 +35,8 @@ struct predict_request {
 };
 
 /* Collective; the same status on every rank. With `out`: ST_PARTIAL if a picture could
-   not be read; ST_AGAIN if it was asked to stop, the same request goes on. Without: the
-   worst status of a picture. */
+   not be read; ST_AGAIN if it was asked to stop, the same request goes on. Without:
+   ST_FAIL if a picture could not be read. */
 enum status predict_run(struct comm *comm,
                         const struct predict_request *request) MUST_CHECK;
 

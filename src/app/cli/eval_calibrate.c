@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
 #include "app/run/run_folder.h"
@@ -10,11 +11,33 @@
 #include "comm/comm.h"
 #include "train/calibration.h"
 
+/* Links are followed: the file that they name is replaced, not the link. */
+static enum status calibrate_guard(const struct network *network, char path[PATH_MAX],
+                                   struct lockfile *lock)
+{
+    if (!realpath(network->checkpoint, path))
+        FAIL(ST_FAIL, "cannot find '%s'", network->checkpoint);
+    return run_folder_guard(lock, path);
+}
+
+/* Refused at once, and not after the evaluation. */
+static enum status calibrate_check(const struct network *network)
+{
+    char path[PATH_MAX];
+    struct lockfile lock;
+    if (network->model.multi_label)
+        FAIL(ST_USAGE, "'--calibrate' is for networks with one class for each image");
+    TRY(calibrate_guard(network, path, &lock));
+    lockfile_release(&lock);
+    return ST_OK;
+}
+
 enum status eval_calibrate_check(const struct eval_session *session)
 {
-    if (session->network.model.multi_label)
-        FAIL(ST_USAGE, "'--calibrate' is for networks with one class for each image");
-    return ST_OK;
+    enum status st = ST_OK;
+    if (comm_rank(session->comm) == 0)
+        st = calibrate_check(&session->network);
+    return comm_agree(session->comm, st);
 }
 
 static struct calibration calibrate_fit(const struct eval_session *session)
@@ -29,15 +52,26 @@ static struct calibration calibrate_fit(const struct eval_session *session)
     return found;
 }
 
-/* Links are followed: the file that they name is replaced, not the link. */
+/* A training may have replaced the file since it was read. */
+static enum status calibrate_check_same(const struct network *network, const char *path)
+{
+    struct checkpoint_info info;
+    TRY(checkpoint_read_info(path, &info));
+    bool same = info.state == network->info.state;
+    checkpoint_info_release(&info);
+    if (!same)
+        FAIL(ST_FAIL, "'%s' was replaced while it was measured: try again", path);
+    return ST_OK;
+}
+
 static enum status calibrate_keep(const struct network *network, double temperature)
 {
     char path[PATH_MAX];
     struct lockfile lock;
-    if (!realpath(network->checkpoint, path))
-        FAIL(ST_FAIL, "cannot find '%s'", network->checkpoint);
-    TRY(run_folder_guard(&lock, path));
-    enum status st = checkpoint_set_temperature(path, temperature);
+    TRY(calibrate_guard(network, path, &lock));
+    enum status st = calibrate_check_same(network, path);
+    if (st == ST_OK)
+        st = checkpoint_set_temperature(path, temperature);
     lockfile_release(&lock);
     return st;
 }

@@ -8,7 +8,7 @@
 #include "app/run/eval_session.h"
 
 /* Collective. After eval_session_find: ST_USAGE if images of the network have several
-   classes. */
+   classes, or the run is under way. */
 enum status eval_calibrate_check(const struct eval_session *session) MUST_CHECK;
 
 /* Collective. After eval_session_run, with rows and raw. ST_USAGE if the run is under

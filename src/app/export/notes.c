@@ -70,6 +70,9 @@ void export_notes_init(struct export_notes *notes, const struct network *network
         notes_take(notes, "lockstep.threshold",
                    mem_format("%.9g", network->config.run.eval.threshold));
     }
+    if (network_temperature(network) > 0)
+        notes_take(notes, "lockstep.temperature",
+                   mem_format("%.9g", network_temperature(network)));
     export_notes_add(notes, "lockstep.treatment", info->treatment);
     notes_take(notes, "lockstep.step",
                mem_format("%llu", (unsigned long long)info->progress.step));

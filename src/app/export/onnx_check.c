@@ -139,12 +139,19 @@ static void check_in_thread(void *context, int thread)
     status_capture(NULL);
 }
 
+/* Threads that evaluate the file, CHECK_BATCH pictures each at a time. */
+static int check_threads(int pictures)
+{
+    int batches = (pictures + CHECK_BATCH - 1) / CHECK_BATCH;
+    return cpu_usable() < batches ? cpu_usable() : batches;
+}
+
 static enum status check_find(const struct onnx_check_request *request, const char *file,
                               const char *name, int pictures, const uint8_t *pixels,
                               float *found)
 {
     struct onnx_model model;
-    int threads = cpu_usable() < pictures ? cpu_usable() : pictures;
+    int threads = check_threads(pictures);
     TRY(onnx_read(&model, file));
     enum status st = ST_OK;
     struct check_failure *failure = mem_zeroed((size_t)threads, sizeof *failure);
@@ -199,13 +206,18 @@ static enum status check_compare(struct onnx_check *check,
     return st;
 }
 
-/* The weights as they are read back, and the pass of a grain. The rest is small. */
+/* The weights as they are read back, the pass of a grain, and in each thread as much for
+   its pictures, whose values are all kept. */
 static enum status check_memory(const struct onnx_check_request *request)
 {
     const struct model *model = &request->fold->model;
     double weights = (double)request->network->model.params * sizeof(float);
+    double image = 0;
+    for (int l = 0; l < model->layers; l++)
+        image += (double)shape_size(model->layer[l]->out) * sizeof(float);
     double bytes = 4 * weights + (double)model->packed * sizeof(float) +
-                   (double)workspace_bytes(model, 1);
+                   (double)workspace_bytes(model, 1) +
+                   2 * image * CHECK_BATCH * check_threads(request->pictures);
     if (bytes > (double)mem_limit())
         FAIL(ST_USAGE,
              "checking the file takes %s in this process, which may have %s (%s): give "

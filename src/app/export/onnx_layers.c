@@ -2,6 +2,7 @@
    (https://github.com/onnx/onnx/blob/main/docs/Operators.md). */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "kernels/groupnorm.h"
@@ -318,7 +319,7 @@ static const struct onnx_form onnx_forms[] = {
 const struct onnx_form *onnx_form_of(const struct layer_ops *ops)
 {
     for (size_t i = 0; i < sizeof onnx_forms / sizeof *onnx_forms; i++)
-        if (onnx_forms[i].ops == ops)
+        if (ops && strcmp(onnx_forms[i].ops->kind, ops->kind) == 0) /* frozen or not */
             return &onnx_forms[i];
     return NULL;
 }

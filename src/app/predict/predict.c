@@ -29,6 +29,22 @@ struct predict_job {
 
 /* --- before the first round --- */
 
+/* A training may replace the checkpoint between the reads of two ranks. */
+static enum status job_check_same(const struct predict_job *job)
+{
+    const struct checkpoint_info *info = &job->network.info;
+    const double mine[] = {(double)(info->state >> 32), (double)(uint32_t)info->state,
+                           info->temperature, job->network.averaged};
+    double first[4];
+    enum status st = ST_OK;
+    memcpy(first, mine, sizeof first);
+    comm_bcast(job->comm, first, sizeof first, 0);
+    if (memcmp(first, mine, sizeof first) != 0)
+        st = status_fail(ST_FAIL, "'%s' was replaced while the ranks read it: try again",
+                         job->request->checkpoint);
+    return comm_agree(job->comm, st);
+}
+
 /* Rank 0 first: if it cannot read the file, it alone says so. */
 static enum status job_open_network(struct predict_job *job)
 {
@@ -40,7 +56,8 @@ static enum status job_open_network(struct predict_job *job)
     TRY(comm_agree(comm, st));
     if (comm_rank(comm) != 0)
         st = network_open(&job->network, path);
-    return comm_agree(comm, st);
+    TRY(comm_agree(comm, st));
+    return job_check_same(job);
 }
 
 /* A label that says that there is none must not be the name of a class. */
@@ -248,7 +265,7 @@ static enum status job_finish(struct predict_job *job)
     double seconds = timer_now() - job->begin;
     enum status st = ST_OK;
     if (comm_rank(job->comm) == 0)
-        st = job->sink.ops->finish(&job->sink);
+        st = job->sink.ops->finish(&job->sink, tally);
     TRY(comm_agree(job->comm, st));
     if (!out)
         return tally->errors > 0 ? ST_FAIL : ST_OK;

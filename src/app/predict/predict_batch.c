@@ -18,7 +18,9 @@
 #include "train/calibration.h"
 #include "train/evaluate.h"
 
-#define BATCH_GRAINS 4 /* of a thread: the larger, the less threads wait for others */
+#define BATCH_TEXT       512 /* bytes of a row, about, without its classes */
+#define BATCH_TEXT_CLASS 96
+#define BATCH_GRAINS     4 /* of a thread: the larger, the less threads wait for others */
 
 /* What the threads share while they decode. */
 struct predict_decoding {
@@ -33,7 +35,10 @@ static size_t batch_bytes(const struct predict_batch *batch, int threads)
     size_t image = dataset_image_bytes(network->info.shape);
     size_t blend = (size_t)model->classes * sizeof(float);
     size_t answers = (size_t)model->classes * sizeof(struct predictions_class);
-    size_t picture = image + sizeof(struct prediction) + answers;
+    /* Rendered, in a buffer that doubles, and on rank 0 that of all ranks. */
+    size_t text = BATCH_TEXT + (size_t)batch->ask.top * BATCH_TEXT_CLASS;
+    size_t picture =
+        image + sizeof(struct prediction) + answers + text * (size_t)(2 + batch->ranks);
     return network->model.params * sizeof(float) + batch->fold.bytes +
            model->packed * sizeof(float) +
            (size_t)threads * (workspace_bytes(model, 1) + 2 * answers +
@@ -89,6 +94,7 @@ enum status predict_batch_init(struct predict_batch *batch, struct comm *comm,
     if (!treatment_parse(&batch->treatment, network->info.treatment))
         FAIL(ST_FAIL, "'%s' has a 'treatment' of pictures that cannot be understood",
              network->checkpoint);
+    batch->ranks = comm_size(comm);
     fold_init(&batch->fold, &network->model, network->params);
     enum status st = batch_choose_threads(batch, comm, threads);
     if (st != ST_OK) {
@@ -145,9 +151,9 @@ static void batch_decode(const struct predict_batch *batch, struct prediction *a
     struct image image;
     char why[STATUS_TEXT] = "";
     status_capture(why);
-    answer->status = image_read_file(&image, answer->row.path, &options, NULL);
+    enum status st = image_read_file(&image, answer->row.path, &options, NULL);
     status_capture(NULL);
-    if (answer->status != ST_OK) {
+    if (st != ST_OK) {
         answer->row.error = mem_strdup(why);
         return;
     }
@@ -191,9 +197,17 @@ static void batch_keep_answers(const struct predict_batch *batch,
     struct batch_class *all = mem_zeroed((size_t)classes, sizeof *all);
     double least = batch->ask.threshold;
     float limit = least > 0 ? evaluation_limit(least) : -INFINITY;
+    bool numbers = true;
     for (int c = 0; c < classes; c++) {
         all[c] = (struct batch_class){c, logprobs[c]};
-        likely += !(logprobs[c] < limit);
+        likely += logprobs[c] >= limit;
+        numbers = numbers && logprobs[c] < INFINITY; /* not NAN */
+    }
+    if (!numbers) {
+        row->error =
+            mem_format("the network's answer to '%s' is not a number", row->path);
+        free(all);
+        return;
     }
     qsort(all, (size_t)classes, sizeof *all, batch_by_probability);
     row->labels = sets || likely == 0 ? likely : 1;

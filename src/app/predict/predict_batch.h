@@ -17,7 +17,6 @@
    enough; of a network for images with several classes all that are likely enough. */
 struct prediction {
     struct predictions_row row; /* path and error are set, too */
-    enum status status;         /* why there is an error */
     bool inverted;
 };
 
@@ -26,7 +25,7 @@ struct predict_batch {
     struct fold fold;              /* the network in use */
     struct dataset_treatment treatment;
     struct predict_ask ask; /* of which nothing is the config's any more */
-    int threads;
+    int threads, ranks;
     struct prediction *answer; /* owned: (most) */
     int count, most;           /* most: a multiple of the grain */
     uint8_t *pixels;           /* owned: (most, h, w, c) */

@@ -43,15 +43,21 @@ enum status predict_file_check(const struct predict_request *request,
 static char *predict_file_network(const struct network *network,
                                   const struct predict_ask *ask)
 {
-    char state[17];
-    hash_text(network->info.state, state);
+    const struct checkpoint_info *info = &network->info;
+    char state[17], input[17];
+    uint64_t hash = hash_bytes(info->config, strlen(info->config), 0);
+    hash = hash_bytes(info->treatment, strlen(info->treatment), hash);
+    hash = hash_bytes(info->mean, sizeof info->mean, hash);
+    hash_text(hash_bytes(info->std, sizeof info->std, hash), input);
+    hash_text(info->state, state);
     char *text =
         mem_format("state=%s%s, views %s", state, network->averaged ? " averaged" : "",
                    view_set_words[ask->views]);
-    if (network->info.temperature > 0)
-        mem_append(&text, ", temperature %.9g", network->info.temperature);
+    if (network_temperature(network) > 0)
+        mem_append(&text, ", temperature %.9g", network_temperature(network));
     if (ask->crop)
         mem_append(&text, ", crop");
+    mem_append(&text, ", input %s", input);
     return text;
 }
 
@@ -184,11 +190,12 @@ static enum status predict_file_take(struct predict_sink *sink,
     return predictions_journal_append(&sink->journal, text->data, text->bytes);
 }
 
-static enum status predict_file_finish(struct predict_sink *sink)
+static enum status predict_file_finish(struct predict_sink *sink,
+                                       const struct predict_tally *tally)
 {
     const struct predictions_format *format;
     TRY(predictions_format_find(sink->request->out, &format));
-    TRY(format->write(&sink->journal, sink->request->out));
+    TRY(format->write(&sink->journal, sink->request->out, tally->pictures));
     unlink(sink->journal.path);
     return ST_OK;
 }

@@ -77,9 +77,11 @@ static enum status print_begin(struct predict_sink *sink, struct predict_names *
     return ST_OK;
 }
 
-static enum status print_finish(struct predict_sink *sink)
+static enum status print_finish(struct predict_sink *sink,
+                                const struct predict_tally *tally)
 {
     (void)sink;
+    (void)tally;
     return ST_OK;
 }
 

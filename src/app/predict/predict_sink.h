@@ -26,7 +26,7 @@ struct predict_sink_ops {
        earlier process answered, and counts their answers. */
     enum status (*begin)(struct predict_sink *sink, struct predict_names *names,
                          struct predict_tally *tally);
-    enum status (*finish)(struct predict_sink *sink);
+    enum status (*finish)(struct predict_sink *sink, const struct predict_tally *tally);
 };
 extern const struct predict_sink_ops predict_print, predict_file;
 

@@ -114,6 +114,12 @@ static const struct made_network {
      {8, 9, 1},
      ""},
     {"globalavgpool | conv classes kernel=1 | logsoftmax", {4, 3, 3}, ""},
+    /* norms of fine-tuning: one that is folded, and two that cannot be */
+    {"conv 6 kernel=3 | relu | batchnorm frozen=on | conv 8 kernel=3 bias=off | "
+     "batchnorm frozen=on | relu | maxpool 2 | conv 5 kernel=1 | maxpool 2 | "
+     "batchnorm frozen=on | flatten | linear classes | logsoftmax",
+     {12, 13, 3},
+     ""},
 };
 #define MADE ((int)(sizeof made_networks / sizeof *made_networks))
 

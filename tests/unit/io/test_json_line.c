@@ -42,8 +42,9 @@ static void test_null(void **state)
     json_line_text(line, "text", NULL);
     json_line_text(line, "latin1", "caf\xe9");
     json_line_count(line, "most", UINT64_MAX);
-    expect_line(line, "{\"nan\":null,\"inf\":null,\"text\":null,\"latin1\":\"caf\xef\xbf\xbd\","
-                      "\"most\":1.84467440737096e19}");
+    expect_line(line,
+                "{\"nan\":null,\"inf\":null,\"text\":null,\"latin1\":\"caf\xef\xbf\xbd\","
+                "\"most\":1.84467440737096e19}");
 }
 
 static void test_objects(void **state)

@@ -157,11 +157,11 @@ static char *read_out(void)
     return text;
 }
 
-static void write_as(struct predictions_journal *journal, const char *name)
+static void write_as(struct predictions_journal *journal, const char *name, uint64_t rows)
 {
     const struct predictions_format *format;
     assert_int_equal(predictions_format_find(name, &format), 0);
-    assert_int_equal(format->write(journal, OUT), 0);
+    assert_int_equal(format->write(journal, OUT, rows), 0);
     predictions_journal_close(journal);
 }
 
@@ -170,7 +170,7 @@ static void test_csv(void **state)
     struct predictions_journal journal;
     (void)state;
     fill(&journal, &one_class);
-    write_as(&journal, "x.csv");
+    write_as(&journal, "x.csv", 3);
     char *text = read_out();
     assert_string_equal(
         text, "path,label,p,top1,p1,top2,p2,error\n"
@@ -187,7 +187,7 @@ static void test_jsonl(void **state)
     struct predictions_journal journal;
     (void)state;
     fill(&journal, &one_class);
-    write_as(&journal, "x.jsonl");
+    write_as(&journal, "x.jsonl", 3);
     char *text = read_out();
     assert_ptr_equal(strstr(text, "{\"path\": \"a, \\\"b\\\"\\n.png\", \"label\": "),
                      text);
@@ -206,7 +206,7 @@ static void test_h5(void **state)
     char paths[64];
     (void)state;
     fill(&journal, &one_class);
-    write_as(&journal, "x.h5");
+    write_as(&journal, "x.h5", 3);
     assert_int_equal(h5file_open(&file, OUT), 0);
     assert_int_equal(h5file_read(file, "/predicted", H5FILE_U16, 3, predicted), 0);
     assert_int_equal(h5file_read(file, "/top", H5FILE_U16, 6, top), 0);
@@ -218,6 +218,26 @@ static void test_h5(void **state)
     assert_memory_equal(top, ((uint16_t[]){0, 1, 1, 2, 65535, 65535}), sizeof top);
     assert_true(p[0] == 0.8999999761581421f && p[3] == 0.1f && p[4] == 0);
     h5file_close(file);
+}
+
+/* A row that cannot be read is no end: nothing is written, and the journal stays. */
+static void test_lost_row(void **state)
+{
+    static const char *const names_of[] = {"x.csv", "x.jsonl", "x.h5"};
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        struct predictions_journal journal;
+        const struct predictions_format *format;
+        fill(&journal, &one_class);
+        assert_int_equal(predictions_journal_append(&journal, "{}\n", 3), 0);
+        append(&journal, row_of("z.png", 1, 2, 0.5));
+        unlink(OUT);
+        assert_int_equal(predictions_format_find(names_of[i], &format), 0);
+        assert_int_equal(format->write(&journal, OUT, 5), 1);
+        assert_int_equal(access(OUT, F_OK), -1);
+        assert_int_equal(access(JOURNAL, F_OK), 0);
+        predictions_journal_close(&journal);
+    }
 }
 
 /* Two classes, and none. */
@@ -233,7 +253,7 @@ static void test_sets(void **state)
     assert_int_equal(predictions_journal_create(&journal, JOURNAL, &head), 0);
     append(&journal, row_of("two.png", 2, 1, 0.75));
     append(&journal, row_of("none.png", 0, 2, 0.25));
-    write_as(&journal, "x.csv");
+    write_as(&journal, "x.csv", 2);
     char *text = read_out();
     assert_string_equal(text, "path,label,p,top1,p1,error\n"
                               "\"two.png\",\"caf\xc3\xa9;c\",0.750000;0.100000,"
@@ -243,7 +263,7 @@ static void test_sets(void **state)
     bool same;
     assert_int_equal(predictions_journal_open(&journal, JOURNAL, &head, &same), 0);
     assert_true(same);
-    write_as(&journal, "x.h5");
+    write_as(&journal, "x.h5", 2);
     assert_int_equal(h5file_open(&file, OUT), 0);
     assert_int_equal(h5file_read(file, "/predicted", H5FILE_U8, 6, predicted), 0);
     assert_memory_equal(predicted, ((uint8_t[]){0, 1, 1, 0, 0, 0}), sizeof predicted);
@@ -261,10 +281,10 @@ static int remove_files(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rows),   cmocka_unit_test(test_going_on),
-        cmocka_unit_test(test_damage), cmocka_unit_test(test_csv),
-        cmocka_unit_test(test_jsonl),  cmocka_unit_test(test_h5),
-        cmocka_unit_test(test_sets),
+        cmocka_unit_test(test_rows),     cmocka_unit_test(test_going_on),
+        cmocka_unit_test(test_damage),   cmocka_unit_test(test_csv),
+        cmocka_unit_test(test_jsonl),    cmocka_unit_test(test_h5),
+        cmocka_unit_test(test_lost_row), cmocka_unit_test(test_sets),
     };
     return cmocka_run_group_tests(tests, NULL, remove_files);
 }
