@@ -36,6 +36,15 @@ for row, *values in zip(csv.DictReader(open(f"{folder}/report.csv")), *table):
 END
 }
 
+@test "of CIFAR's photographs" {
+    source "$ROOT/tests/cifar.sh"
+    cifar cifar.h5 || skip "no CIFAR-10: CIFAR=FILE.h5 or LOCKSTEP_DATA names it"
+    DATA=cifar.h5 train 1 "$ROOT/configs/cifar-small.conf" --run run --set train.steps=30 \
+        --set schedule.kind=constant --set optim.lr=0.02 --set train.eval_every=100 >/dev/null
+    "$LOCKSTEP" eval run --out report/ >/dev/null
+    compare report 10
+}
+
 @test "of 26 classes" {
     letters letters.h5 1200 800
     train 1 "$TINY" --run run --set train.epochs=3 >/dev/null
