@@ -64,13 +64,21 @@ set_point() {
     name=$(sweep_folder "${point[@]}")
 }
 
-# Exits unless all points can be trained; sets `folder`, that of all runs.
-check_all() {
-    local i said seen=$'\n'
+# No two points have the same folder.
+check_names() {
+    local i seen=$'\n'
     for ((i = 1; i <= points; i++)); do
         set_point $i
         [[ $seen != *$'\n'$name$'\n'* ]] || die "the sweep has '$name' twice"
         seen+=$name$'\n'
+    done
+}
+
+# Exits unless all points can be trained; sets `folder`, that of all runs.
+check_all() {
+    local i said
+    for ((i = 1; i <= points; i++)); do
+        set_point $i
         said=$("$lockstep" train "${words[@]}" "${options[@]}" --resume --check 2>&1 </dev/null) || {
             grep '^lockstep: ' <<<"$said" >&2 || printf '%s\n' "$said" >&2
             exit 2
@@ -99,6 +107,7 @@ train_all() {
 }
 
 read_words "$@"
+check_names
 if [[ $list ]]; then
     for ((i = 1; i <= points; i++)); do
         set_point $i

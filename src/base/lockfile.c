@@ -156,7 +156,7 @@ static enum status lockfile_refuse(const struct lockfile_holder *holder,
     FAIL(
         ST_USAGE,
         "'%s' is in use by another lockstep: host %s, pid %d, job %s, since %s; wait for "
-        "it or choose another --run%s%s%s",
+        "it, or choose another one%s%s%s",
         what, holder->host, holder->pid, holder->job, holder->since,
         holder->unproven ? "; if it is dead, remove '" : "",
         holder->unproven ? lock->path : "", holder->unproven ? "'" : "");

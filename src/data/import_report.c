@@ -27,7 +27,9 @@ void import_report_passed(const struct import_passed *passed, const char *place)
         log_note("passed over %zu links that lead back to a folder above them",
                  passed->loops);
     if (passed->others)
-        log_note("passed over %zu files that are no pictures%s%s%s%s", passed->others,
+        log_note("passed over %zu %s%s%s%s%s", passed->others,
+                 passed->others > 1 ? "files that are no pictures"
+                                    : "file that is no picture",
                  place, passed->example ? ", '" : "",
                  passed->example ? passed->example : "", passed->example ? "'" : "");
 }

@@ -73,8 +73,15 @@ END
 @test "--calibrate is refused where it would say nothing, or disturb" {
     refused 2 "'--split test': a temperature is fitted on val images*" \
         evaluate 1 run --calibrate --split test
+    refused 2 "'--out p.csv': predictions are HDF5, FILE.h5; *" evaluate 1 run --out p.csv
+    [ ! -e p.csv ]
     refused 2 "'--calibrate' writes no predictions*" evaluate 1 run --calibrate --out x.h5
     refused 1 "*val*" evaluate 1 run --calibrate --data letters.h5
+    # A split that is made afterwards takes images that were trained on.
+    cp letters.h5 kept.h5
+    "$LOCKSTEP" data split letters.h5 --val 20% >/dev/null
+    refused 1 "'letters.h5' has changed since the training: *" evaluate 1 run --calibrate
+    mv kept.h5 letters.h5
     cp letters.h5 with_val.h5
     "$LOCKSTEP" data split with_val.h5 --val 20% >/dev/null
     "$LOCKSTEP" train "$TINY" --data with_val.h5 --run busy --threads 1 "${ENDLESS[@]}" \

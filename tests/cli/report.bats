@@ -127,6 +127,18 @@ END
     refused 1 "cannot read folder 'runs': *" "$LOCKSTEP" runs
 }
 
+@test "a refused resume does not change what runs says; a stopped run has its whole length" {
+    mkdir all
+    cp -r one all/
+    "$LOCKSTEP" runs all >before
+    grep -Eq '^ *one .* finished ' before
+    refused 2 "cannot resume: *" train 1 "$TINY" --run all/one --resume --set train.epochs=3 \
+        --set log.every=4 --set train.batch=50
+    "$LOCKSTEP" runs all | sed 's/20[0-9-]* [0-9:]*//' | diff - <(sed 's/20[0-9-]* [0-9:]*//' before)
+    total=$(sed -nE 's/^finished step [0-9]+ of ([0-9]+) .*/\1/p' one/log.txt)
+    [ "$(awk '$1 == "one"' before | grep -cw "$total")" -eq 1 ]
+}
+
 @test "a run at work has a report" {
     train 1 "$TINY" --run busy --set train.epochs=5 --set train.steps=7 --set log.every=1 >/dev/null
     sed -i '/^stopped step/d;/^finished step/d' busy/log.txt

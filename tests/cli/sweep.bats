@@ -98,6 +98,7 @@ END
     }
     no "sweep.sh: which config?*" --sweep train.seed=1
     no "sweep.sh: nothing varies: *" "$TINY"
+    no "sweep.sh: the sweep has 'optim.lr=0.1' twice" --list --sweep optim.lr=0.1,0.1 "$TINY"
     no "sweep.sh: unknown option '--swep'*" --swep train.seed=1 "$TINY"
     no "sweep.sh: '--random 0': N or N:SEED is expected" --random 0 --sweep train.seed=1 "$TINY"
     no "sweep.sh: '--random 3': there are only 2 settings" --random 3 --sweep train.seed=1,2 "$TINY"

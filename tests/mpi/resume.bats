@@ -276,7 +276,7 @@ END
 @test "a second process on the same folder is refused" {
     start 2 shared tiny.conf "${OPTIONS[@]}" "${ENDLESS[@]}"
     until_step shared 5
-    refused 2 "'shared' is in use by another lockstep: host $(hostname), pid ${PIDS[0]}, job none, since 20*; wait for it or choose another --run" \
+    refused 2 "'shared' is in use by another lockstep: host $(hostname), pid ${PIDS[0]}, job none, since 20*; wait for it, or choose another one" \
         train 1 tiny.conf --run shared "${OPTIONS[@]}" --resume
     grep -qx "pid ${PIDS[0]}" shared/lock
     run train 2 tiny.conf --run shared "${OPTIONS[@]}" --resume

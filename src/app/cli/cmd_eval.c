@@ -97,6 +97,8 @@ static enum status eval_run(struct eval_session *session, const struct eval_line
         TRY(eval_calibrate_check(session));
     TRY(eval_check_out(session, line));
     TRY(eval_session_open(session));
+    if (line->calibrate)
+        TRY(eval_calibrate_check_data(session));
     TRY(eval_session_run(session));
     eval_print(session);
     if (line->calibrate)

@@ -40,6 +40,17 @@ enum status eval_calibrate_check(const struct eval_session *session)
     return comm_agree(session->comm, st);
 }
 
+enum status eval_calibrate_check_data(const struct eval_session *session)
+{
+    bool given = session->request->data != NULL;
+    if (!given && session->dataset.info.hash != session->network.info.data_hash)
+        FAIL(ST_FAIL,
+             "'%s' has changed since the training: its val images may be ones that the "
+             "network was trained on; train again, or give --data of other images",
+             session->data);
+    return ST_OK;
+}
+
 static struct calibration calibrate_fit(const struct eval_session *session)
 {
     size_t count = session->dataset.info.count[session->split];

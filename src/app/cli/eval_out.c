@@ -176,11 +176,24 @@ static enum status out_check_names(const struct network *network)
     return ST_OK;
 }
 
+static enum status out_check_ending(const char *out)
+{
+    const char *dot = strrchr(out, '.');
+    if (dot && (strcmp(dot, ".h5") == 0 || strcmp(dot, ".hdf5") == 0))
+        return ST_OK;
+    FAIL(ST_USAGE,
+         "'--out %s': predictions are HDF5, FILE.h5; a folder, FOLDER/, gets CSV tables, "
+         "too",
+         out);
+}
+
 enum status eval_out_check(const struct network *network, const char *out, bool force,
                            const char *const *input, int inputs)
 {
-    if (!out_is_folder(out))
-        return output_check(out, force, &eval_predictions, input, inputs);
+    if (!out_is_folder(out)) {
+        TRY(output_check(out, force, &eval_predictions, input, inputs));
+        return out_check_ending(out);
+    }
     TRY(out_check_folder(out));
     TRY(out_check_names(network));
     if (!fs_is_folder(out))

@@ -114,8 +114,8 @@ static enum status earlier_take_row(struct predict_file_earlier *earlier,
         enum status st = status_fail(
             ST_USAGE,
             "'%s' has an answer to '%s' where the pictures now have '%s': they changed; "
-            "remove it to begin anew",
-            journal->path, row->path, name ? name : "no more");
+            "remove '%s' to begin anew",
+            journal->path, row->path, name ? name : "no more", journal->path);
         free(name);
         return st;
     }

@@ -46,7 +46,7 @@ static void compare_results(FILE *out, const struct report_run *run, int runs)
                    metrics->trains > 0
                        ? metrics->train[metrics->trains - 1].images_per_second
                        : 0);
-        html_cell(out, report_run_state(&run[r]));
+        html_cell(out, report_run_state(&run[r], NULL));
         html_cell(out, state);
         fputc('\n', out);
         free(best);

@@ -34,7 +34,7 @@ static void page_cards(FILE *out, const struct report_run *run)
     char state[17];
     hash_text(info->state, state);
     fputs("<div class=\"cards\">\n", out);
-    page_card(out, "the run has", report_run_state(run));
+    page_card(out, "the run has", report_run_state(run, NULL));
     if (info->progress.best_step > 0) {
         char *name = mem_format("best %s", metric_name(metric));
         double best = info->progress.best_score;

@@ -79,11 +79,33 @@ const char *report_run_line(const struct report_run *run, const char *begin)
     return report_last_line(facts ? facts : run->log, begin);
 }
 
-const char *report_run_state(const struct report_run *run)
+/* Where the newest training begins, with the head of its table: a start that was refused
+   has none. */
+static const char *report_last_training(const struct report_run *run)
 {
-    if (report_run_line(run, "finished step "))
-        return "finished";
-    return report_run_line(run, "stopped step ") ? "stopped" : "not ended";
+    const char *found = run->log;
+    for (const char *line = run->log; line && *line;) {
+        const char *word = line + strspn(line, " ");
+        if (word > line && strncmp(word, "step ", 5) == 0)
+            found = line;
+        line = strchr(line, '\n');
+        line = line ? line + 1 : NULL;
+    }
+    return found;
+}
+
+const char *report_run_state(const struct report_run *run, uint64_t *steps)
+{
+    const char *from = report_last_training(run);
+    const char *finished = report_last_line(from, "finished step ");
+    const char *stopped = report_last_line(from, "stopped step ");
+    const char *end = finished ? finished : stopped;
+    unsigned long long step, all = 0;
+    if (!end || sscanf(end, "%*s step %llu of %llu", &step, &all) != 2)
+        all = 0;
+    if (steps)
+        *steps = all;
+    return finished ? "finished" : stopped ? "stopped" : "not ended";
 }
 
 /* --- the configs --- */

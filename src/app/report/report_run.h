@@ -25,8 +25,9 @@ const char *report_run_facts(const struct report_run *run);
 /* The newest line that begins so; NULL: there is none since the newest start. */
 const char *report_run_line(const struct report_run *run, const char *begin);
 
-/* "finished", "stopped", or "not ended". */
-const char *report_run_state(const struct report_run *run);
+/* "finished", "stopped", or "not ended". *steps, unless that is NULL: of the whole run;
+   0: not known. A start that was refused changes nothing. */
+const char *report_run_state(const struct report_run *run, uint64_t *steps);
 
 /* A key of config_describe_key as the run has it, or all groups; the caller frees; NULL:
    a key of layers or of one group. */

@@ -59,18 +59,20 @@ static void runs_row(struct table *table, const struct report_run *run, int runs
     const struct checkpoint_info *info = &one->network.info;
     const struct progress *progress = &info->progress;
     enum metric metric = (enum metric)one->network.config.run.train.metric;
-    const struct metrics *metrics = &one->metrics;
     char when[32], *best = metric_text(metric, progress->best_score);
     char *difference = runs_difference(run, runs, which);
     const char *name = strrchr(one->path, '/');
-    uint64_t last =
-        metrics->trains > 0 ? metrics->train[metrics->trains - 1].step : progress->step;
+    uint64_t steps;
+    const char *state = report_run_state(one, &steps);
     runs_when(one, when);
     table_cellf(table, "%s", name ? name + 1 : one->path);
     table_cellf(table, "%s", progress->best_step > 0 ? best : "-");
     table_cellf(table, "%llu", (unsigned long long)progress->best_step);
-    table_cellf(table, "%llu", (unsigned long long)last);
-    table_cellf(table, "%s", report_run_state(one));
+    if (steps > 0)
+        table_cellf(table, "%llu", (unsigned long long)steps);
+    else
+        table_cellf(table, "-");
+    table_cellf(table, "%s", state);
     table_cellf(table, "%s", when);
     table_cellf(table, "%s", difference);
     free(difference);

@@ -142,7 +142,9 @@ enum status network_match(const struct network *network, const char *name,
              network->checkpoint);
     if (data->count[split] == 0)
         FAIL(ST_FAIL, "'%s' has no %s images%s", data->path, dataset_split_name[split],
-             split == DATASET_VAL ? "; 'lockstep data split' makes a val split" : "");
+             split == DATASET_VAL
+                 ? ": 'lockstep data split' makes some, for the next training"
+                 : "");
     TRY(match_kinds(network, name, data));
     uint16_t *class_of = mem_zeroed((size_t)data->classes, sizeof *class_of);
     match->class_of = class_of;
