@@ -87,14 +87,19 @@ answered() {
     (($(wc -l <"$1.partial" 2>/dev/null || echo 0) > 1000))
 }
 
-@test "killed half-way and gone on with, on other ranks: the identical file" {
-    predict 1 --from all --out whole.csv >/dev/null
+# kill_half_way: leaves cut.csv.partial with a good part of all answers.
+kill_half_way() {
     mkfifo names
     fed 5000 >names & feeder=$!
     "$LOCKSTEP" predict run --from - --out cut.csv <names >/dev/null & killed=$!
     poll answered cut.csv
     kill -9 $killed $feeder
     wait $killed || [ $? -eq 137 ]
+}
+
+@test "killed half-way and gone on with, on other ranks: the identical file" {
+    predict 1 --from all --out whole.csv >/dev/null
+    kill_half_way
     [ ! -e cut.csv ]
     # As if it had been killed within a row.
     printf '{"path": "pict' >>cut.csv.partial
@@ -216,12 +221,7 @@ END
 }
 
 @test "a half-written file of other answers is not gone on with" {
-    mkfifo names
-    fed 5000 >names & feeder=$!
-    "$LOCKSTEP" predict run --from - --out cut.csv <names >/dev/null & killed=$!
-    poll answered cut.csv
-    kill -9 $killed $feeder
-    wait $killed || [ $? -eq 137 ]
+    kill_half_way
     cp cut.csv.partial kept
     refused 2 "'cut.csv.partial' was begun with another network or other options: *" \
         predict 1 --from all --out cut.csv --top 5
