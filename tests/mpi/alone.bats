@@ -62,9 +62,9 @@ END
         [ -z "$output" ]
     done
     run started_by slurmstepd env SLURM_PROCID=0 SLURM_STEP_ID=0 SLURM_STEP_NUM_TASKS=2 \
-        "$LOCKSTEP" predict never a.png
+        "$LOCKSTEP" runs never
     [ "$status" -eq 2 ]
-    [ "$output" = "lockstep: 'predict' is a command for one process, srun started 2; type it without srun" ]
+    [ "$output" = "lockstep: 'runs' is a command for one process, srun started 2; type it without srun" ]
 }
 
 # A launcher of one process, or variables of a job that is no step of srun.

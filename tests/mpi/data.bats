@@ -7,7 +7,7 @@ setup() {
 }
 
 @test "mpirun with two ranks is refused in one line, and nothing is done" {
-    for command in "data synth --train 52 --test 26 --out s.h5" "show s.h5" "predict s a.png"; do
+    for command in "data synth --train 52 --test 26 --out s.h5" "show s.h5" "runs s"; do
         # shellcheck disable=SC2086
         run --separate-stderr mpirun -n 2 "$LOCKSTEP" $command </dev/null
         echo "$output $stderr"
