@@ -31,9 +31,9 @@ sums_on() {
 
 # same HOSTS ALGORITHM: training there gives the results of one host.
 same() {
-    train_on "$1" "$2" --set parallel.reduce="$2"
-    as_one_host "$2"
-    rm -r "$2" "$2.out"
+    train_on "$1" "by-$2" --set parallel.reduce="$2"
+    as_one_host "by-$2"
+    rm -r "by-$2" "by-$2.out"
 }
 
 @test "training over hosts gives the same state with every algorithm" {
