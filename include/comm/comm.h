@@ -20,6 +20,11 @@ struct comm;
 /* The communicator of all ranks; owned by comm, valid until comm_finish. Installs the
    abort hook. Call once. */
 struct comm *comm_start(int *argc, char ***argv);
+/* The same for a process that no launcher started, without MPI, which would take longer
+   to start than a small command to run. There is one rank; of the functions below it may
+   call those about its number and its host, comm_agree, comm_bcast, comm_sum_u64,
+   comm_max_f64, comm_node_sum, comm_allgather and comm_gather. */
+struct comm *comm_start_alone(void);
 void comm_finish(struct comm *comm);
 
 /* A communicator of the ranks that pass the same `group` (>= 0), in the order of their

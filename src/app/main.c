@@ -25,36 +25,43 @@
 #define MAIN_FILE_LEAST   ((size_t)16 << 20) /* bytes; Open MPI makes files of 4 MiB */
 #define MAIN_OPEN_LEAST   24                 /* files at once; a lone rank has up to 17 */
 
+/* Which processes run a command. */
+enum main_ranks {
+    MAIN_ONE,   /* without MPI */
+    MAIN_ALL,   /* all ranks */
+    MAIN_EITHER /* all ranks; without a launcher one, which does without MPI */
+};
+
 struct main_command {
     const char *name;
-    bool parallel; /* runs on all ranks */
-    bool stops;    /* checks stop_requested; a signal ends the other commands */
+    enum main_ranks ranks;
+    bool stops; /* checks stop_requested; a signal ends the other commands */
     enum status (*run)(struct comm *comm, int argc, char **argv);
     const char *summary;
 };
 
 static const struct main_command main_commands[] = {
-    {"train", true, true, cmd_train, "train a network, or go on with a run"},
-    {"models", false, false, cmd_models, "list the networks that have a name"},
-    {"eval", true, false, cmd_eval, "measure a checkpoint on a data set (also: val)"},
-    {"report", true, false, cmd_report, "write a page about a run, or several"},
-    {"runs", false, false, cmd_runs, "list the runs in a folder"},
-    {"predict", true, false, cmd_predict, "classify pictures"},
-    {"export", false, false, cmd_export,
+    {"train", MAIN_ALL, true, cmd_train, "train a network, or go on with a run"},
+    {"models", MAIN_ONE, false, cmd_models, "list the networks that have a name"},
+    {"eval", MAIN_ALL, false, cmd_eval, "measure a checkpoint on a data set (also: val)"},
+    {"report", MAIN_ALL, false, cmd_report, "write a page about a run, or several"},
+    {"runs", MAIN_ONE, false, cmd_runs, "list the runs in a folder"},
+    {"predict", MAIN_EITHER, false, cmd_predict, "classify pictures"},
+    {"export", MAIN_ONE, false, cmd_export,
      "write a network for other programs (ONNX, safetensors, HDF5)"},
-    {"show", false, false, cmd_show,
+    {"show", MAIN_ONE, false, cmd_show,
      "print what a run, a checkpoint, a data set or a plan holds"},
-    {"bench", true, false, cmd_bench,
+    {"bench", MAIN_ALL, false, cmd_bench,
      "measure training steps and layers on this machine"},
-    {"lab", true, false, cmd_lab, "measure every way to use this machine's cores"},
-    {"tune", true, false, cmd_tune,
+    {"lab", MAIN_ALL, false, cmd_lab, "measure every way to use this machine's cores"},
+    {"tune", MAIN_ALL, false, cmd_tune,
      "find the fastest plan of threads, and keep it for train"},
-    {"lrfind", true, false, cmd_lrfind, "find a learning rate"},
-    {"plan", true, false, cmd_plan, "predict the speed with more ranks and nodes"},
-    {"machine", false, false, cmd_machine,
+    {"lrfind", MAIN_ALL, false, cmd_lrfind, "find a learning rate"},
+    {"plan", MAIN_ALL, false, cmd_plan, "predict the speed with more ranks and nodes"},
+    {"machine", MAIN_ONE, false, cmd_machine,
      "print the CPUs and the memory that lockstep may use here"},
-    {"data", false, true, cmd_data, "make, import and inspect data sets"},
-    {"weights", false, false, cmd_weights,
+    {"data", MAIN_ONE, true, cmd_data, "make, import and inspect data sets"},
+    {"weights", MAIN_ONE, false, cmd_weights,
      "exchange weights with other programs (safetensors, NumPy, HDF5)"},
 };
 enum { COMMANDS = sizeof main_commands / sizeof main_commands[0] };
@@ -142,25 +149,28 @@ static enum status main_check_open_files(void)
 static enum status main_run_command(const struct main_command *command, int argc,
                                     char **argv)
 {
-    if (!command->parallel) {
+    if (command->ranks == MAIN_ONE) {
         log_init(0, "");
         TRY(launcher_check_alone(command->name, argv));
     }
     /* The other ranks of a run read a file after rank 0. */
-    bool reads_first = !command->parallel || launcher_rank() == 0;
+    bool reads_first = command->ranks == MAIN_ONE || launcher_rank() == 0;
     h5probe_start(reads_first ? "show" : NULL);
     if (command->stops)
         stop_install();
     else
         stop_deliver();
     TRY(cpu_check_isa());
-    if (command->parallel) {
+    if (command->ranks != MAIN_ONE) {
         TRY(main_check_file_size());
         TRY(main_check_open_files());
     }
     cpu_blas_single_thread();
     TRY(main_check_memory());
-    struct comm *comm = command->parallel ? comm_start(&argc, &argv) : NULL;
+    bool alone = command->ranks == MAIN_EITHER && !launcher_is_there();
+    struct comm *comm = NULL;
+    if (command->ranks != MAIN_ONE)
+        comm = alone ? comm_start_alone() : comm_start(&argc, &argv);
     enum status st = comm ? launcher_check_world(comm_size(comm)) : ST_OK;
     if (st == ST_OK)
         st = command->run(comm, argc - 2, argv + 2);

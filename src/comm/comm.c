@@ -3,6 +3,7 @@
 #include <mpi.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/mem.h"
@@ -75,8 +76,22 @@ struct comm *comm_start(int *argc, char ***argv)
     return &world;
 }
 
+struct comm *comm_start_alone(void)
+{
+    world = (struct comm){
+        .alone = true, .all = MPI_COMM_NULL, .node = MPI_COMM_NULL, .node_size = 1};
+    topology_init_even(&world.topology, 1, 1);
+    gethostname(world.host, sizeof world.host - 1);
+    log_init(0, world.host);
+    return &world;
+}
+
 void comm_finish(struct comm *comm)
 {
+    if (comm->alone) {
+        topology_release(&comm->topology);
+        return;
+    }
     comm_watch_stop(comm->watch);
     status_set_abort_hook(NULL);
     comm_release(comm);

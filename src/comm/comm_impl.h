@@ -24,6 +24,7 @@ struct tree_sums {
 };
 
 struct comm {
+    bool alone;         /* without MPI (comm_start_alone) */
     MPI_Comm all, node; /* ranks are numbered node by node (ranks.c) */
     struct topology topology;
     int rank, node_rank, node_size;

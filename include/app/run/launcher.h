@@ -10,10 +10,15 @@
 #ifndef LOCKSTEP_APP_RUN_LAUNCHER_H
 #define LOCKSTEP_APP_RUN_LAUNCHER_H
 
+#include <stdbool.h>
+
 #include "base/status.h"
 
 /* The rank that the launcher gave this process; 0 without one. */
 int launcher_rank(void);
+
+/* Does a launcher say that it started this process, or a shell around it? */
+bool launcher_is_there(void);
 
 /* For commands of one process: ST_USAGE if a launcher started this very command more than
    once. Of the copies, the first says so. A process that a script under a launcher

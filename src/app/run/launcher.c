@@ -187,6 +187,11 @@ static void launcher_speak(int copy)
         sleep(LAUNCHER_SECONDS);
 }
 
+bool launcher_is_there(void)
+{
+    return launcher_claimed().by != NULL;
+}
+
 enum status launcher_check_alone(const char *command, char **argv)
 {
     struct launcher_claim claim = launcher_claimed();
