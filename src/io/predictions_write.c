@@ -10,14 +10,32 @@
 #define CSV_HEAD   "path,label,p,top1,p1,"
 #define JSONL_HEAD "{\"path\": "
 
-static enum status write_end(struct fs_writer *writer,
-                             const struct predictions_journal *journal, uint64_t found,
-                             uint64_t rows)
+/* A format of text: what stands before the first row, or NULL, and a row. */
+struct text_format {
+    void (*begin)(FILE *file, const struct predictions_head *head);
+    void (*row)(FILE *file, const struct predictions_journal *journal,
+                const struct predictions_row *row);
+};
+
+static enum status text_write(const struct text_format *format,
+                              struct predictions_journal *journal, const char *path,
+                              uint64_t rows)
 {
+    struct fs_writer writer;
+    struct predictions_row row;
+    uint64_t found = 0;
+    TRY(fs_write_begin(&writer, path));
+    if (format->begin)
+        format->begin(writer.file, journal->head);
+    predictions_journal_rewind(journal);
+    for (; predictions_journal_next(journal, &row); found++) {
+        format->row(writer.file, journal, &row);
+        predictions_row_release(&row);
+    }
     enum status st = predictions_journal_check(journal, found, rows);
     if (st == ST_OK)
-        return fs_write_end(writer);
-    fs_write_drop(writer);
+        return fs_write_end(&writer);
+    fs_write_drop(&writer);
     return st;
 }
 
@@ -42,9 +60,10 @@ static void csv_write_set(FILE *file, const struct predictions_head *head,
         fprintf(file, "%s%.6f", i ? ";" : "", row->list[i].p);
 }
 
-static void csv_write_row(FILE *file, const struct predictions_head *head,
+static void csv_write_row(FILE *file, const struct predictions_journal *journal,
                           const struct predictions_row *row)
 {
+    const struct predictions_head *head = journal->head;
     csv_write_text(file, row->path);
     fputc(',', file);
     if (row->error) {
@@ -70,42 +89,35 @@ static void csv_write_row(FILE *file, const struct predictions_head *head,
     fputc('\n', file);
 }
 
+static void csv_write_head(FILE *file, const struct predictions_head *head)
+{
+    fprintf(file, "path,label,p");
+    for (int k = 1; k <= head->top; k++)
+        fprintf(file, ",top%d,p%d", k, k);
+    fprintf(file, ",error\n");
+}
+
 enum status predictions_write_csv(struct predictions_journal *journal, const char *path,
                                   uint64_t rows)
 {
-    struct fs_writer writer;
-    struct predictions_row row;
-    uint64_t found = 0;
-    TRY(fs_write_begin(&writer, path));
-    fprintf(writer.file, "path,label,p");
-    for (int k = 1; k <= journal->head->top; k++)
-        fprintf(writer.file, ",top%d,p%d", k, k);
-    fprintf(writer.file, ",error\n");
-    predictions_journal_rewind(journal);
-    while (predictions_journal_next(journal, &row)) {
-        csv_write_row(writer.file, journal->head, &row);
-        predictions_row_release(&row);
-        found++;
-    }
-    return write_end(&writer, journal, found, rows);
+    const struct text_format format = {csv_write_head, csv_write_row};
+    return text_write(&format, journal, path, rows);
 }
 
 /* --- JSON lines: those of the journal --- */
 
+static void jsonl_write_row(FILE *file, const struct predictions_journal *journal,
+                            const struct predictions_row *row)
+{
+    (void)row;
+    fputs(journal->line, file);
+}
+
 enum status predictions_write_jsonl(struct predictions_journal *journal, const char *path,
                                     uint64_t rows)
 {
-    struct fs_writer writer;
-    struct predictions_row row;
-    uint64_t found = 0;
-    TRY(fs_write_begin(&writer, path));
-    predictions_journal_rewind(journal);
-    while (predictions_journal_next(journal, &row)) {
-        fputs(journal->line, writer.file);
-        predictions_row_release(&row);
-        found++;
-    }
-    return write_end(&writer, journal, found, rows);
+    const struct text_format format = {NULL, jsonl_write_row};
+    return text_write(&format, journal, path, rows);
 }
 
 /* --- the list --- */

@@ -140,7 +140,7 @@ kill_half_way() {
     run --separate-stderr predict 2 --from list --out out.csv --threads 1
     echo "$output; $stderr"
     [ "$status" -eq 4 ]
-    [[ $output == "out.csv: 43 pictures, 3 could not be read, in "* ]]
+    [[ $output == "out.csv: 43 pictures, 3 without an answer, in "* ]]
     h5 letters.h5 <<'END'
 import csv
 rows = list(csv.DictReader(open("out.csv")))

@@ -271,7 +271,7 @@ static enum status job_finish(struct predict_job *job)
         return tally->errors > 0 ? ST_FAIL : ST_OK;
     log_out("%s: %llu pictures", out, (unsigned long long)tally->pictures);
     if (tally->errors > 0)
-        log_out(", %llu could not be read", (unsigned long long)tally->errors);
+        log_out(", %llu without an answer", (unsigned long long)tally->errors);
     if (job->batch.ask.threshold > 0 && !job->network.model.multi_label)
         log_out(", %llu " PREDICTIONS_UNSURE, (unsigned long long)tally->unsure);
     log_out(", in %.2f s, %.0f images/s\n", seconds,
