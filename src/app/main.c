@@ -161,16 +161,17 @@ static enum status main_run_command(const struct main_command *command, int argc
     else
         stop_deliver();
     TRY(cpu_check_isa());
-    if (command->ranks != MAIN_ONE) {
+    bool mpi = command->ranks == MAIN_ALL ||
+               (command->ranks == MAIN_EITHER && launcher_is_there());
+    if (mpi) {
         TRY(main_check_file_size());
         TRY(main_check_open_files());
     }
     cpu_blas_single_thread();
     TRY(main_check_memory());
-    bool alone = command->ranks == MAIN_EITHER && !launcher_is_there();
     struct comm *comm = NULL;
     if (command->ranks != MAIN_ONE)
-        comm = alone ? comm_start_alone() : comm_start(&argc, &argv);
+        comm = mpi ? comm_start(&argc, &argv) : comm_start_alone();
     enum status st = comm ? launcher_check_world(comm_size(comm)) : ST_OK;
     if (st == ST_OK)
         st = command->run(comm, argc - 2, argv + 2);
