@@ -54,6 +54,19 @@ void activation_forward(const struct team *team, enum activation kind, float *y,
 void activation_backward(const struct team *team, enum activation kind, float *dx,
                          const float *dy, const float *from, size_t n);
 
+/* dy, y (images, pixels, channels). */
+struct activation_shape {
+    int images, pixels, channels;
+};
+
+/* dy becomes dy times the slope, which follows from y (not gelu, silu and hardswish), and
+ * sum[k] grows by the sum of what channel k has then: in chunks of 256 pixels of an
+ * image, the chunks in order. So images may come in several calls. ACTIVATION_NONE: dy
+ * stays as it is, y may be NULL. Members take channels. */
+void activation_backward_sum(const struct team *team, enum activation kind,
+                             const struct activation_shape *shape, float *dy,
+                             const float *y, float *sum);
+
 /* y = x * scale where keep, else 0. Used in both directions. */
 void dropout_apply(const struct team *team, float *y, const float *x, const uint8_t *keep,
                    float scale, size_t n);

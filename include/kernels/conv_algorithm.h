@@ -67,6 +67,7 @@ struct conv_operands {
     const float *bias;   /* CONV_FORWARD; NULL is 0 */
     const struct prologue
         *prologue; /* of x; NULL: none; direct and winograd, not in CONV_DATA */
+    enum activation activation; /* CONV_FORWARD: of y; NONE unless the row activates */
     void *scratch;
 };
 
@@ -81,6 +82,7 @@ struct conv_algorithm {
     void (*run)(const struct team *team, const struct conv_shape *shape,
                 const struct conv_operands *operands);
     double (*work)(const struct conv_shape *shape); /* as conv_algorithm_work; or NULL */
+    bool activates; /* run does relu and relu6 while it writes y */
 };
 
 /* Row i of the table; NULL behind the last. */

@@ -41,6 +41,9 @@ struct kernels {
                      size_t n);
     void (*activate_back)(enum activation kind, float *dx, const float *dy,
                           const float *from, size_t n);
+    /* As activation_backward_sum, of one image: (pixels, channels). */
+    void (*activate_back_sum)(enum activation kind, float *sum, float *dy, const float *y,
+                              const struct matrix *m);
     void (*dropout_apply)(float *y, const float *x, const uint8_t *keep, float scale,
                           size_t n);
     void (*logsigmoid_forward)(float *y, const float *x, size_t n);

@@ -30,6 +30,7 @@
 
 #include <stddef.h>
 
+#include "kernels/activation.h"
 #include "kernels/matrix.h"
 #include "kernels/team.h"
 
@@ -57,7 +58,8 @@ struct product_result {
     const ptrdiff_t *at; /* (rows) */
     int columns;
     enum product_start start;
-    const float *bias; /* (columns); for PRODUCT_BIAS */
+    const float *bias;          /* (columns); for PRODUCT_BIAS */
+    enum activation activation; /* of the sums, at the end: NONE, RELU or RELU6 */
 };
 
 /* The matrix y of a weight product, and whether g holds a sum already. */

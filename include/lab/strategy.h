@@ -43,9 +43,11 @@ struct strategy_task {
     const struct layer *layer;
     enum strategy_pass pass;
     int n;
-    const float *x, *x2, *dy, *params; /* params and grads: the network's flat vectors */
-    float *y, *dx, *dx2, *grads;       /* dx, dx2 NULL: not wanted */
-    const uint64_t *sample;            /* (n) */
+    const float *x, *x2;
+    float *dy;
+    const float *params;         /* params and grads: the network's flat vectors */
+    float *y, *dx, *dx2, *grads; /* dx, dx2 NULL: not wanted */
+    const uint64_t *sample;      /* (n) */
 };
 
 struct strategy;

@@ -115,7 +115,9 @@ struct layer_ops {
        team calls it; ends with a barrier. NULL: the layer packs nothing. */
     void (*pack)(const struct layer *layer, const struct team *team, float *packed,
                  float *packed_back, const float *params);
-    /* The parts of a pass (nn/pass.h). Without `gradients`, backward writes them. */
+    /* The parts of a pass (nn/pass.h). Without `gradients`, backward writes them.
+       Backward may multiply dy by slopes that are 0 or 1 if no other op is given that
+       gradient. */
     struct layer_coupling couples_forward, couples_backward;
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);

@@ -23,7 +23,7 @@ struct pass {
     bool measure;        /* not train: forward writes the grain's statistics to grads */
     const float *x, *x2; /* (n, in) and (n, in2) */
     float *y;            /* (n, out) */
-    const float *dy;     /* (n, out), backward */
+    float *dy;           /* (n, out), backward, which may change it: layer_ops */
     float *dx, *dx2;     /* of x and x2, backward; NULL: not needed */
     const float *params; /* the flat vector; tensor i is at tensor[i].offset */
     const float *packed; /* what layer_ops.pack wrote from them; NULL: nothing */

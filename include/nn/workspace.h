@@ -21,8 +21,8 @@ struct workspace_sum {
 /* The buffers of an op's passes besides the activations. */
 struct workspace_op {
     void *save;
-    void *room[2];   /* forward and backward: layer->room bytes; NULL: no need */
-    const float *dy; /* the gradient of its output; NULL: it does not go backward */
+    void *room[2]; /* forward and backward: layer->room bytes; NULL: no need */
+    float *dy;     /* the gradient of its output; NULL: it does not go backward */
     float *dx[LAYER_INPUTS]; /* may be dy; NULL: not wanted, or passed on */
     struct workspace_sum sum[LAYER_INPUTS];
 };

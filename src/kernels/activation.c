@@ -2,6 +2,9 @@
 
 #include "elements.h"
 #include "kernels/kernels.h"
+#include "share.h"
+
+#define ACTIVATION_CHANNELS 16 /* the smallest share of a sum: a cache line */
 
 void relu_forward(const struct team *team, float *y, const float *x, size_t n)
 {
@@ -47,6 +50,21 @@ void activation_backward(const struct team *team, enum activation kind, float *d
 {
     size_t count, first = elements_share(team, n, &count);
     kernels()->activate_back(kind, dx + first, dy + first, from + first, count);
+    team_barrier(team);
+}
+
+void activation_backward_sum(const struct team *team, enum activation kind,
+                             const struct activation_shape *shape, float *dy,
+                             const float *y, float *sum)
+{
+    struct span own = share_panels(team, shape->channels, ACTIVATION_CHANNELS);
+    const struct matrix m = {shape->pixels, own.end - own.begin, shape->channels};
+    size_t image = (size_t)shape->pixels * (size_t)shape->channels;
+    for (int i = 0; i < shape->images && m.columns > 0; i++) {
+        size_t first = (size_t)i * image + (size_t)own.begin;
+        kernels()->activate_back_sum(kind, sum + own.begin, dy + first,
+                                     kind == ACTIVATION_NONE ? NULL : y + first, &m);
+    }
     team_barrier(team);
 }
 

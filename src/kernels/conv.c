@@ -4,7 +4,7 @@
 #include "kernels/kernels.h"
 #include "share.h"
 
-#define BIAS_PANEL     16 /* output channels of a bias sum */
+#define BIAS_PANEL     16 /* the smallest share of a bias sum: a cache line */
 #define CHANNELS_LEAST 32 /* of a result, to divide them */
 
 void conv_shape_complete(struct conv_shape *shape)
@@ -28,11 +28,7 @@ void conv_backward_bias(const struct team *team, const struct conv_shape *shape,
                         float *dbias, const float *dy)
 {
     struct span own = share_panels(team, shape->k, BIAS_PANEL);
-    for (; own.begin < own.end; own.begin += BIAS_PANEL) {
-        int left = own.end - own.begin;
-        kernels()->sum_rows(dbias + own.begin, dy + own.begin,
-                            shape->n * shape->p * shape->q,
-                            left < BIAS_PANEL ? left : BIAS_PANEL, shape->k);
-    }
+    kernels()->sum_rows(dbias + own.begin, dy + own.begin, shape->n * shape->p * shape->q,
+                        own.end - own.begin, shape->k);
     team_barrier(team);
 }

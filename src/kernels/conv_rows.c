@@ -7,6 +7,7 @@
 #include "conv_rows.h"
 
 #include "conv_lattice.h"
+#include "kernels/fetch.h"
 #include "share.h"
 
 #define ROWS_PIXELS   192 /* results of a block */
@@ -35,6 +36,22 @@ static struct rows_own rows_share(const struct team *team, const struct lattice 
     return own;
 }
 
+/* Which arrays to fetch. With filters of one pixel memory is the limit, not arithmetic.
+ */
+struct rows_fetch {
+    bool in, out;
+};
+
+static struct rows_fetch rows_fetch_of(const struct lattice *l)
+{
+    bool thin = l->row.taps * l->column.taps == 1;
+    size_t images = (size_t)l->n * (size_t)l->groups;
+    size_t in = (size_t)l->row.inputs * (size_t)l->column.inputs * (size_t)l->ins;
+    size_t out = (size_t)l->row.outputs * (size_t)l->column.outputs * (size_t)l->outs;
+    return (struct rows_fetch){thin && !l->prologue && fetch_pays(images * in),
+                               thin && fetch_pays(images * out)};
+}
+
 /* The results of one block and group, a panel of output channels at a time. */
 static void rows_block(const struct lattice *l, const struct lattice_patches *patches,
                        struct span channels, const struct conv_operands *o,
@@ -50,7 +67,8 @@ static void rows_block(const struct lattice *l, const struct lattice_patches *pa
                                          .at = patches->to,
                                          .columns = next - k,
                                          .start = bias ? PRODUCT_BIAS : PRODUCT_ZERO,
-                                         .bias = bias ? bias + k : NULL};
+                                         .bias = bias ? bias + k : NULL,
+                                         .activation = o->activation};
         product_panel(&patches->a,
                       packed + (size_t)(k / PRODUCT_PANEL) * panel + k % PRODUCT_PANEL,
                       &y);
@@ -62,6 +80,7 @@ static void rows_run(const struct team *team, const struct lattice *lattice,
 {
     struct lattice l = *lattice;
     struct rows_own own = rows_share(team, &l);
+    const struct rows_fetch fetch = rows_fetch_of(lattice);
     int most = lattice_rows(&l, ROWS_PIXELS);
     size_t filters = product_packed(&l.filters);
     for (int row = own.rows.begin, next; row < own.rows.end; row = next) {
@@ -70,6 +89,11 @@ static void rows_run(const struct team *team, const struct lattice *lattice,
             struct lattice_patches patches;
             lattice_set_group(&l, group);
             lattice_gather(&l, (struct span){row, next}, o->in, scratch, &patches);
+            if (fetch.in)
+                fetch_rows(patches.a.from, patches.a.at, patches.a.rows, patches.a.depth);
+            if (fetch.out)
+                fetch_rows(o->out + own.channels.begin, patches.to, patches.a.rows,
+                           own.channels.end - own.channels.begin);
             rows_block(&l, &patches, own.channels, o, packed + (size_t)group * filters);
         }
     }
@@ -125,6 +149,7 @@ static void rows_forward_run(const struct team *team, const struct conv_shape *s
 const struct conv_algorithm conv_rows_forward = {
     .name = "direct",
     .pass = CONV_FORWARD,
+    .activates = true,
     .fits = lattice_fits,
     .packed = rows_forward_packed,
     .pack = rows_forward_pack,

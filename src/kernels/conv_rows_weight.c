@@ -11,6 +11,7 @@
 #include "base/div.h"
 #include "conv_lattice.h"
 #include "conv_rows.h"
+#include "kernels/fetch.h"
 #include "kernels/kernels.h"
 
 #define WEIGHT_PIECE  (16 * PRODUCT_ROWS) /* rows of a panel in one piece */
@@ -158,6 +159,20 @@ static void rows_weight_piece(const struct rows_weight *w, const struct rows_pie
                 PRODUCT_PANEL);
 }
 
+/* With filters of one pixel memory is the limit, not arithmetic. */
+static void rows_weight_fetch(const struct lattice *l,
+                              const struct lattice_patches *patches, const float *dy)
+{
+    const struct product_rows *a = &patches->a;
+    size_t pixels = (size_t)l->n * (size_t)l->row.count * (size_t)l->column.count;
+    if (l->row.taps * l->column.taps > 1)
+        return;
+    if (fetch_pays(pixels * (size_t)l->ins))
+        fetch_rows(a->from, a->at, a->rows, a->depth);
+    if (fetch_pays(pixels * (size_t)l->outs))
+        fetch_rows(dy, patches->to, a->rows, l->outs);
+}
+
 /* Adds the sums of a run to the pieces [begin, end), which go through the groups. */
 static void rows_weight_add(struct rows_weight *w, struct span run, int begin, int end,
                             const struct conv_operands *o)
@@ -170,6 +185,7 @@ static void rows_weight_add(struct rows_weight *w, struct span run, int begin, i
         if (piece.group != gathered) {
             lattice_set_group(&w->l, piece.group);
             lattice_gather(&w->l, run, o->in, w->patches, &patches);
+            rows_weight_fetch(&w->l, &patches, o->dy);
             if (w->copies)
                 memset(w->copy.fresh, 0, (size_t)w->panels * sizeof *w->copy.fresh);
             gathered = piece.group;

@@ -277,32 +277,37 @@ static size_t winograd_scratch(const struct conv_shape *shape, int team,
 }
 
 /* The table's row for one pass and size. */
-#define WINOGRAD_ROW(row, named, of_pass, size)                                        \
-    static size_t row##_packed(const struct conv_shape *shape)                         \
-    {                                                                                  \
-        return winograd_packed(shape, of_pass, size);                                  \
-    }                                                                                  \
-    static void row##_pack(const struct team *team, const struct conv_shape *shape,    \
-                           float *packed, const float *weight)                         \
-    {                                                                                  \
-        winograd_pack(team, shape, packed, weight, of_pass, size);                     \
-    }                                                                                  \
-    static size_t row##_scratch(const struct conv_shape *shape, int team)              \
-    {                                                                                  \
-        return winograd_scratch(shape, team, of_pass, size);                           \
-    }                                                                                  \
-    static void row##_run(const struct team *team, const struct conv_shape *shape,     \
-                          const struct conv_operands *operands)                        \
-    {                                                                                  \
-        winograd_run(team, shape, operands, of_pass, size);                            \
-    }                                                                                  \
-    static double row##_work(const struct conv_shape *shape)                           \
-    {                                                                                  \
-        return winograd_work(shape, of_pass, size);                                    \
-    }                                                                                  \
-    const struct conv_algorithm conv_##row = {named,        of_pass,    winograd_fits, \
-                                              row##_packed, row##_pack, row##_scratch, \
-                                              row##_run,    row##_work};
+#define WINOGRAD_ROW(row, named, of_pass, size)                                     \
+    static size_t row##_packed(const struct conv_shape *shape)                      \
+    {                                                                               \
+        return winograd_packed(shape, of_pass, size);                               \
+    }                                                                               \
+    static void row##_pack(const struct team *team, const struct conv_shape *shape, \
+                           float *packed, const float *weight)                      \
+    {                                                                               \
+        winograd_pack(team, shape, packed, weight, of_pass, size);                  \
+    }                                                                               \
+    static size_t row##_scratch(const struct conv_shape *shape, int team)           \
+    {                                                                               \
+        return winograd_scratch(shape, team, of_pass, size);                        \
+    }                                                                               \
+    static void row##_run(const struct team *team, const struct conv_shape *shape,  \
+                          const struct conv_operands *operands)                     \
+    {                                                                               \
+        winograd_run(team, shape, operands, of_pass, size);                         \
+    }                                                                               \
+    static double row##_work(const struct conv_shape *shape)                        \
+    {                                                                               \
+        return winograd_work(shape, of_pass, size);                                 \
+    }                                                                               \
+    const struct conv_algorithm conv_##row = {.name = named,                        \
+                                              .pass = of_pass,                      \
+                                              .fits = winograd_fits,                \
+                                              .packed = row##_packed,               \
+                                              .pack = row##_pack,                   \
+                                              .scratch = row##_scratch,             \
+                                              .run = row##_run,                     \
+                                              .work = row##_work};
 
 WINOGRAD_ROW(winograd2_forward, "winograd2", CONV_FORWARD, WINOGRAD_2)
 WINOGRAD_ROW(winograd4_forward, "winograd4", CONV_FORWARD, WINOGRAD_4)

@@ -135,6 +135,8 @@ void product_panel(const struct product_rows *a, const float *b,
         do {
             piece.from = a->from + t * a->step + d;
             piece.depth = a->depth - d < depth ? a->depth - d : depth;
+            bool last = t + piece.taps == a->taps && d + piece.depth == a->depth;
+            result.activation = last ? y->activation : ACTIVATION_NONE;
             kernels()->product_forward(
                 &piece, b + ((size_t)t * (size_t)a->depth + (size_t)d) * PRODUCT_PANEL,
                 &result);

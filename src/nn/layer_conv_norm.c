@@ -1,5 +1,6 @@
-/* A convolution and the frozen batchnorm behind it as one op: with weights and a bias
- * that do the norm's work. Config, printed table and files know only its layers.
+/* A convolution, the frozen batchnorm behind it, and a relu or relu6 behind that, as one
+ * op: with weights and a bias that do the norm's work. Config, printed table and files
+ * know only its layers.
  *
  *   scale = weight_n / sqrt(variance + epsilon)       of channel k, as everything here
  *   w' = scale w,  bias' = bias_n + scale (bias - mean)
@@ -11,7 +12,9 @@
  *   dweight_n = (<g, w> + (bias - mean) b) / sqrt(variance + epsilon)
  *
  * for <g, w> is the sum of dy w x. The norm's input is never stored, nor is it read
- * again.
+ * again. The activation is written over y, and backward first multiplies dy by its
+ * slopes, in place: what reads y is the only one that gave a gradient, and has no use for
+ * it any more. b is summed on the way, image by image, whatever the blocks of a leg.
  */
 #include <math.h>
 #include <string.h>
@@ -29,6 +32,7 @@ struct conv_norm_state {
     struct layer_conv_state conv;
     int norm; /* the norm's first tensor: weight, then bias, mean, variance */
     double epsilon;
+    enum activation activation; /* NONE, RELU or RELU6 */
     /* Where in packed what is; `filters`, what forward reads, is behind `weight`, w'. */
     size_t scale, bias, weight, filters;
 };
@@ -125,13 +129,34 @@ static void conv_norm_forward(const struct layer *layer, const struct pass *pass
                                      .in = pass->x,
                                      .packed = pass->packed + state->filters,
                                      .bias = pass->packed + state->bias};
+    bool activates = state->conv.algorithm[CONV_FORWARD]->activates;
+    if (activates)
+        operands.activation = state->activation;
     conv_norm_run(layer, pass, CONV_FORWARD, &operands);
+    if (!activates && state->activation != ACTIVATION_NONE)
+        activation_forward(&pass->team, state->activation, pass->y, NULL, pass->y,
+                           (size_t)pass->n * (size_t)shape_size(layer->out));
+}
+
+/* Of the pass's images, which follow those that it had before. */
+static void conv_norm_sum(const struct layer *layer, const struct pass *pass)
+{
+    const struct conv_norm_state *state = conv_norm_state(layer);
+    const struct activation_shape shape = {pass->n, layer->out.h * layer->out.w,
+                                           layer->out.c};
+    float *sum = pass->grads + layer->tensor[state->norm + 1].offset;
+    if (pass->first == 0 && pass->team.index == 0)
+        memset(sum, 0, (size_t)layer->out.c * sizeof *sum);
+    team_barrier(&pass->team);
+    activation_backward_sum(&pass->team, state->activation, &shape, pass->dy, pass->y,
+                            sum);
 }
 
 static void conv_norm_backward(const struct layer *layer, const struct pass *pass)
 {
     struct conv_operands operands = {
         .out = pass->dx, .in = pass->dy, .packed = pass->packed_back};
+    conv_norm_sum(layer, pass);
     if (pass->dx)
         conv_norm_run(layer, pass, CONV_DATA, &operands);
 }
@@ -162,14 +187,9 @@ static void conv_norm_unfold(const struct layer *layer, const struct pass *pass,
 
 static void conv_norm_gradients(const struct layer *layer, const struct pass *pass)
 {
-    const struct conv_norm_state *state = conv_norm_state(layer);
-    struct conv_shape shape = state->conv.shape;
     struct conv_operands operands = {
         .out = pass->grads + layer->tensor[0].offset, .in = pass->x, .dy = pass->dy};
     int begin, end;
-    shape.n = pass->n;
-    conv_backward_bias(&pass->team, &shape,
-                       pass->grads + layer->tensor[state->norm + 1].offset, pass->dy);
     conv_norm_run(layer, pass, CONV_WEIGHT, &operands);
     team_split(&pass->team, layer->out.c, &begin, &end);
     for (int k = begin; k < end; k++)
@@ -182,17 +202,20 @@ static struct split_sets conv_norm_splits(const struct layer *layer)
     return conv_splits(&conv_norm_state(layer)->conv.shape);
 }
 
+#define CONV_NORM_OPS                                                           \
+    .kind = "conv block", .bytes = sizeof(struct conv_norm_state), .inputs = 1, \
+    .blocks = true, .pack = conv_norm_pack, .forward = conv_norm_forward,       \
+    .backward = conv_norm_backward, .gradients = conv_norm_gradients,           \
+    .splits = conv_norm_splits
+
 static const struct layer_ops layer_conv_norm = {
-    .kind = "conv block",
-    .bytes = sizeof(struct conv_norm_state),
-    .inputs = 1,
+    CONV_NORM_OPS,
     .keeps = LAYER_KEEPS_INPUTS,
-    .blocks = true,
-    .pack = conv_norm_pack,
-    .forward = conv_norm_forward,
-    .backward = conv_norm_backward,
-    .gradients = conv_norm_gradients,
-    .splits = conv_norm_splits,
+};
+
+static const struct layer_ops layer_conv_norm_activated = {
+    CONV_NORM_OPS,
+    .keeps = LAYER_KEEPS_INPUTS | LAYER_KEEPS_OUTPUT,
 };
 
 /* --- which layers --- */
@@ -234,6 +257,29 @@ static bool conv_norm_is(struct layer *const *layers, int first, int count)
            conv_norm_stands_alone(layers, first + 1, count);
 }
 
+/* Does the one reader of layer l's output make a gradient of its own, not that of its
+   output? */
+static bool conv_norm_owns_gradient(struct layer *const *layers, int l, int count)
+{
+    for (int reader = l + 1; layers[l]->readers == 1 && reader < count; reader++)
+        for (int i = 0; i < layers[reader]->inputs; i++)
+            if (layers[reader]->input[i] == l + 1)
+                return layers[reader]->ops->passes_gradient == 0;
+    return false;
+}
+
+/* What is done behind the norm. */
+static enum activation conv_norm_activation(struct layer *const *layers, int norm,
+                                            int count)
+{
+    const struct layer *next = norm + 1 < count ? layers[norm + 1] : NULL;
+    if (!next || layers[norm]->readers != 1 || next->inputs != 1 ||
+        next->input[0] != norm + 1 || !conv_norm_owns_gradient(layers, norm + 1, count))
+        return ACTIVATION_NONE;
+    enum activation kind = layer_activation(next);
+    return kind == ACTIVATION_RELU || kind == ACTIVATION_RELU6 ? kind : ACTIVATION_NONE;
+}
+
 static size_t conv_norm_place(size_t *used, size_t floats)
 {
     size_t at = *used;
@@ -251,8 +297,10 @@ struct layer *layer_conv_norm_create(struct layer *const *layers, int first, int
     const struct layer_batchnorm_state *norm =
         (const struct layer_batchnorm_state *)layers[first + 1];
     memcpy(&state->conv, layers[first], sizeof state->conv);
-    layer->ops = &layer_conv_norm;
     state->norm = layer->tensors;
+    state->activation = conv_norm_activation(layers, first + 1, count);
+    bool activated = state->activation != ACTIVATION_NONE;
+    layer->ops = activated ? &layer_conv_norm_activated : &layer_conv_norm;
     state->epsilon = norm->epsilon;
     for (int t = 0; t < norm->layer.tensors; t++)
         layer->tensor[layer->tensors++] = norm->layer.tensor[t];
@@ -262,6 +310,6 @@ struct layer *layer_conv_norm_create(struct layer *const *layers, int first, int
     state->weight = conv_norm_place(&used, layer->tensor[0].count);
     state->filters = conv_norm_place(&used, layer->packed.floats);
     layer->packed.floats = used;
-    *taken = 2;
+    *taken = activated ? 3 : 2;
     return layer;
 }

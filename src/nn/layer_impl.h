@@ -24,8 +24,8 @@ bool layer_conv_whitens(const struct layer *layer);
 struct layer *layer_block_create(struct layer *const *layers, int first, int count,
                                  int *taken);
 
-/* A fused op of a convolution and the frozen batchnorm behind it, *taken == 2; NULL if
-   there is none that learns. Otherwise as layer_block_create. */
+/* A fused op of a convolution, the frozen batchnorm behind it and perhaps an activation,
+ *taken in all; NULL if there is none that learns. Otherwise as layer_block_create. */
 struct layer *layer_conv_norm_create(struct layer *const *layers, int first, int count,
                                      int *taken);
 

@@ -18,7 +18,7 @@
 #define LEG_LEAST_BACKWARD (16 << 20)
 
 /* All buffers of a leg are in use at the same time. */
-#define LEG_OPS 4
+#define LEG_OPS 6
 
 const struct layer_coupling *leg_coupling(const struct model *model, int op,
                                           enum leg_pass pass)

@@ -107,19 +107,3 @@ void SIMD(fill_rows)(float *y, const float *bias, int rows, int columns, int ld)
             memset(y, 0, (size_t)columns * sizeof *y);
     }
 }
-
-/* In chunks, which keeps rounding errors small. */
-void SIMD(sum_rows)(float *sum, const float *x, int rows, int columns, int ld)
-{
-    enum { CHUNK = 256 };
-    for (int j = 0; j < columns; j += SIMD_WIDTH) {
-        simd_float total = {0};
-        for (int i = 0; i < rows; i += CHUNK) {
-            simd_float partial = {0};
-            for (int k = i; k < rows && k < i + CHUNK; k++)
-                partial += simd_load(x + (size_t)k * ld + j, columns - j);
-            total += partial;
-        }
-        simd_store(sum + j, total, columns - j);
-    }
-}

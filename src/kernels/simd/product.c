@@ -5,6 +5,7 @@
  * vectors are loaded and ROWS values broadcast. TILES makes one function for each size,
  * so that a matrix is cut into tiles of nearly equal size and no sum is computed in vain.
  */
+#include "curve.h"
 #include "prologue.h"
 #include "simd.h"
 
@@ -73,6 +74,20 @@ struct forward_product {
     const struct product_result *y;
 };
 
+SIMD_INLINE void forward_activate(enum activation kind,
+                                  simd_float sum[PRODUCT_ROWS][TILE_VECTORS], int rows,
+                                  int vectors)
+{
+    simd_float unused;
+#pragma GCC unroll 6
+    for (int i = 0; i < rows; i++)
+#pragma GCC unroll 4
+        for (int v = 0; v < vectors; v++)
+            sum[i][v] = kind == ACTIVATION_RELU
+                            ? curve_value(ACTIVATION_RELU, sum[i][v], &unused)
+                            : curve_value(ACTIVATION_RELU6, sum[i][v], &unused);
+}
+
 SIMD_INLINE void forward_tile(const struct forward_product *p, int r, int c, int rows,
                               int vectors)
 {
@@ -122,6 +137,8 @@ SIMD_INLINE void forward_tile(const struct forward_product *p, int r, int c, int
         for (int i = 0; i < rows; i++)
             from[i] += a->step;
     }
+    if (y->activation != ACTIVATION_NONE)
+        forward_activate(y->activation, sum, rows, vectors);
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++)
 #pragma GCC unroll 4

@@ -28,6 +28,7 @@ SIMD_DECLARE(gelu_forward);
 SIMD_DECLARE(gelu_backward);
 SIMD_DECLARE(activate);
 SIMD_DECLARE(activate_back);
+SIMD_DECLARE(activate_back_sum);
 SIMD_DECLARE(depthwise_forward);
 SIMD_DECLARE(depthwise_data);
 SIMD_DECLARE(depthwise_weight);

@@ -11,6 +11,7 @@ const struct kernels SIMD(kernels) = {
     .gelu_backward = SIMD(gelu_backward),
     .activate = SIMD(activate),
     .activate_back = SIMD(activate_back),
+    .activate_back_sum = SIMD(activate_back_sum),
     .depthwise_forward = SIMD(depthwise_forward),
     .depthwise_data = SIMD(depthwise_data),
     .depthwise_weight = SIMD(depthwise_weight),

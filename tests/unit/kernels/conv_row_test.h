@@ -13,6 +13,7 @@ struct row_case {
     float *x, *w, *bias, *dy;
     float *out;
     const struct prologue *prologue;
+    enum activation activation;
 };
 
 static inline void case_init(struct row_case *t, const struct conv_algorithm *row,
@@ -70,6 +71,7 @@ static inline void case_run(struct row_case *t, int size, enum split split)
                                .packed = job.packed,
                                .bias = row->pass == CONV_FORWARD ? t->bias : NULL,
                                .prologue = t->prologue,
+                               .activation = t->activation,
                                .scratch = scratch};
     with_split(split, size, row_member, &job);
     free(scratch);

@@ -181,6 +181,37 @@ static void test_prologue(void **state)
     }
 }
 
+/* An activation while y is written, and afterwards: the same bits. */
+static void test_activation(void **state)
+{
+    (void)state;
+    const enum activation kinds[] = {ACTIVATION_RELU, ACTIVATION_RELU6};
+    const struct team alone = {.size = 1};
+    int activated = 0;
+    EACH_ISA(isa)
+    {
+        EACH_ROW(row, i)
+        {
+            struct row_case t;
+            if (!row->activates)
+                continue;
+            activated++;
+            case_init(&t, row, chosen[i], 9);
+            t.activation = kinds[i % 2];
+            case_run(&t, 2, SPLIT_AUTO);
+            float *fused = t.out;
+            t.activation = ACTIVATION_NONE;
+            t.out = poisoned_floats(t.outs);
+            case_run(&t, 1, SPLIT_AUTO);
+            activation_forward(&alone, kinds[i % 2], t.out, NULL, t.out, t.outs);
+            assert_memory_equal(fused, t.out, t.outs * sizeof *fused);
+            free(fused);
+            case_release(&t);
+        }
+    }
+    assert_true(activated >= CHOSEN);
+}
+
 /* <conv(x), dy> = <x, dx> = <w, dw>: the three passes are one bilinear form. */
 static void test_adjoint(void **state)
 {
@@ -235,7 +266,8 @@ int main(void)
         cmocka_unit_test(test_reference),    cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_golden_bits),  cmocka_unit_test(test_teams),
         cmocka_unit_test(test_images_apart), cmocka_unit_test(test_prologue),
-        cmocka_unit_test(test_adjoint),      cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_activation),   cmocka_unit_test(test_adjoint),
+        cmocka_unit_test(test_choice),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);
