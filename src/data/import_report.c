@@ -102,15 +102,16 @@ void import_report_facts(const struct import_set *set,
     if (options->treatment.invert == TREATMENT_INVERT_EACH)
         report_inverted(set);
     if (clear)
-        log_note("%zu pictures are transparent in places: laid on white%s", clear,
+        log_note("%zu %s transparent in places: laid on white%s", clear,
+                 clear == 1 ? "picture is" : "pictures are",
                  black ? ", or on black where white would hide them" : "");
     if (black)
-        log_note("%zu of them were laid on black", black);
+        log_note("%zu of them %s laid on black", black, black == 1 ? "was" : "were");
     if (dark)
-        log_note(
-            "%zu pictures have 16 bits, but use 12 of them at most and become nearly "
-            "black; use --range auto or --range 0,4095",
-            dark);
+        log_note("%zu %s 12 of 16 bits at most, and %s nearly black; use --range auto or "
+                 "--range 0,4095",
+                 dark, dark == 1 ? "picture uses" : "pictures use",
+                 dark == 1 ? "becomes" : "become");
     if (options->channels == 3 && colour < kept)
         log_note(
             "%zu of %zu pictures have colour; the grey ones get three equal channels",
@@ -193,10 +194,12 @@ static void report_imbalance(const struct import_set *set)
         most = most < 0 || count[c] > count[most] ? c : most;
     }
     if (least >= 0 && count[most] > REPORT_IMBALANCE * count[least])
-        log_note(
-            "the classes are unbalanced: '%s' has %zu pictures for training, '%s' has "
-            "%zu",
-            set->class_name[most], count[most], set->class_name[least], count[least]);
+        log_note("the classes are unbalanced: '%s' has %zu pictures for training, '%s' has "
+                 "%zu; for the training, train.class_weights = auto lets %s",
+                 set->class_name[most], count[most], set->class_name[least], count[least],
+                 set->multi_label ? "pictures with and without a class count alike"
+                                  : "all count alike, data.sampling = balanced lets all "
+                                    "come equally often");
 }
 
 void import_report_table(const struct import_set *set, const char *out,

@@ -449,8 +449,8 @@ keep("b/4 grey.jpg", rgb.convert("L"), quality=95)
 END
     imports 0 d --out d.h5 --test 0
     says "2 pictures are transparent in places: laid on white, or on black where white would"
-    says "1 of them were laid on black"
-    says "1 pictures have 16 bits, but use 12 of them at most and become nearly black"
+    says "1 of them was laid on black"
+    says "1 picture uses 12 of 16 bits at most, and becomes nearly black"
     imports 0 d --out r.h5 --test 0 --range 0,4095
     [[ $output != *"nearly black"* ]]
     py <<'END'
