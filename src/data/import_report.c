@@ -194,12 +194,13 @@ static void report_imbalance(const struct import_set *set)
         most = most < 0 || count[c] > count[most] ? c : most;
     }
     if (least >= 0 && count[most] > REPORT_IMBALANCE * count[least])
-        log_note("the classes are unbalanced: '%s' has %zu pictures for training, '%s' has "
-                 "%zu; for the training, train.class_weights = auto lets %s",
-                 set->class_name[most], count[most], set->class_name[least], count[least],
-                 set->multi_label ? "pictures with and without a class count alike"
-                                  : "all count alike, data.sampling = balanced lets all "
-                                    "come equally often");
+        log_note(
+            "the classes are unbalanced: '%s' has %zu pictures for training, '%s' has "
+            "%zu; for the training, train.class_weights = auto lets %s",
+            set->class_name[most], count[most], set->class_name[least], count[least],
+            set->multi_label ? "pictures with and without a class count alike"
+                             : "all count alike, data.sampling = balanced lets all "
+                               "come equally often");
 }
 
 void import_report_table(const struct import_set *set, const char *out,
