@@ -15,8 +15,7 @@
 #define SURVEY_SIZES                                                                    \
     1000                   /* pictures to look at before sizes that differ are an error \
                             */
-#define SURVEY_BAD_MOST 20 /* unreadable files that are named, if a list has the others \
-                            */
+#define SURVEY_BAD_MOST 20 /* unreadable files that notes name */
 
 struct survey {
     struct import_set *set;
