@@ -73,6 +73,23 @@ static void report_flat(const struct import_set *set)
                  flat == 1 ? " is" : "s are", first->path);
 }
 
+/* A scan of several sheets, or a picture and its thumbnail. */
+static void report_pages(const struct import_set *set)
+{
+    const struct import_picture *first = NULL;
+    size_t several = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *p = &set->picture[i];
+        if (p->reason || !p->several_pages)
+            continue;
+        first = first ? first : p;
+        several++;
+    }
+    if (several)
+        log_note("%zu file%s several pages, of which the first is taken, like '%s'",
+                 several, several == 1 ? " has" : "s have", first->path);
+}
+
 static void report_inverted(const struct import_set *set)
 {
     size_t inverted = 0, kept = 0;
@@ -99,6 +116,7 @@ void import_report_facts(const struct import_set *set,
     }
     import_report_passed(&set->passed, " in a class folder");
     report_flat(set);
+    report_pages(set);
     if (options->treatment.invert == TREATMENT_INVERT_EACH)
         report_inverted(set);
     if (clear)

@@ -51,6 +51,7 @@ struct import_picture {
     bool transparent;   /* was laid on white */
     bool laid_on_black; /* on black, because white would have made it flat */
     bool dark_range;    /* 16 bits that use the low end alone */
+    bool several_pages; /* the file has more than the one that was read */
     bool flat;          /* all pixels are equal */
 };
 

@@ -96,6 +96,7 @@ static void survey_work(void *context, size_t i, void *slot)
     facts->transparent = told.was_transparent;
     facts->laid_on_black = told.laid_on_black;
     facts->dark_range = told.dark_range && survey->reader.range == IMAGE_RANGE_FULL;
+    facts->several_pages = told.first_of_several;
     facts->flat = survey_is_flat(&image);
     survey_border(&image, facts);
     import_unload(survey->set, &image);

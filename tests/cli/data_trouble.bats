@@ -8,7 +8,7 @@ setup() {
     /usr/bin/python3 -c 'import PIL' 2>/dev/null || skip "no python3-pil"
 }
 
-# 198 good pictures in train, 20 in val, 20 in test, and 17 kinds of trouble among them.
+# 198 good pictures in train, 20 in val, 20 in test, and 18 kinds of trouble among them.
 make_trouble() {
     py <<'END'
 from pictures import *
@@ -42,6 +42,7 @@ keep("x named.png", rgb, format="JPEG", quality=90)  # 14: a name of another kin
 save("d/Train/dog/deep/down/y.png", noise((2, 0, 0), 24, 24), compress_level=1)  # 15, 16:
 # in folders below the class, and in test with another label
 save("d/Train/dog/z large.png", noise(10, 300, 200))  # 17: another size
+keep("z pages.tif", Image.fromarray(noise(11, 24, 24)), save_all=True, append_images=[rgb])  # 18
 END
 }
 
@@ -51,13 +52,13 @@ told() { # REGEX: a line of $output fits
     return 1
 }
 
-@test "a folder with seventeen kinds of trouble becomes a data set, and each kind is told" {
+@test "a folder with eighteen kinds of trouble becomes a data set, and each kind is told" {
     make_trouble
     run "$LOCKSTEP" data import d --out x.h5 --size 24
     echo "$output"
     [ "$status" -eq 1 ]
     [ "$(grep -c "^lockstep: .*'d/Train/dog/bad[1-6][.]" <<<"$output")" -eq 6 ]
-    told "^lockstep: 6 of 251 files cannot be read, more than --max-bad 1%: nothing was written$"
+    told "^lockstep: 6 of 252 files cannot be read, more than --max-bad 1%: nothing was written$"
     [ -z "$(compgen -G 'x.h5*')" ]
     run "$LOCKSTEP" data import d --out d.h5 --size 24 --max-bad 3%
     echo "$output"
@@ -76,12 +77,13 @@ told() { # REGEX: a line of $output fits
     told "^note: 1 picture is transparent in places: laid on white, or on black"
     told "^note: 1 of them was laid on black"
     told "^note: 1 picture uses 12 of 16 bits at most, and becomes nearly black"
+    told "^note: 1 file has several pages, of which the first is taken, like 'Train/dog/z pages.tif'"
     told "^note: no pictures in val of 1 class: 'emu'"
     told "^note: no pictures in test of 1 class: 'emu'"
     told "^sizes: 24 x 24 to 300 x 200, fitted and padded to 24 x 24"
     told "^ +café +66 +10 +10$"
-    told "^ +all +205 +20 +20$"
-    told "^left out: 6 of 251 files, listed in d.h5.skipped.csv"
+    told "^ +all +206 +20 +20$"
+    told "^left out: 6 of 252 files, listed in d.h5.skipped.csv"
     py <<'END'
 import csv, h5py
 from pictures import *
@@ -99,7 +101,7 @@ for split in "train", "val", "test":
         want = np.rot90(want, -1) if "turned" in path else want
         assert (want == image).all(), path
         same += 1
-assert same == 242, same
+assert same == 243, same
 END
 }
 
