@@ -17,7 +17,7 @@
 #define REPORT_IMBALANCE 10
 #define REPORT_HEAD      "path,reason\n" /* of FILE.skipped.csv */
 
-void import_report_passed(const struct import_passed *passed, const char *place)
+void import_report_passed(const struct import_passed *passed)
 {
     if (passed->droppings)
         log_note("passed over %zu hidden files and folders, and those of other programs "
@@ -27,11 +27,11 @@ void import_report_passed(const struct import_passed *passed, const char *place)
         log_note("passed over %zu links that lead back to a folder above them",
                  passed->loops);
     if (passed->others)
-        log_note("passed over %zu %s%s%s%s%s", passed->others,
+        log_note("passed over %zu %s%s%s%s", passed->others,
                  passed->others > 1 ? "files that are no pictures"
                                     : "file that is no picture",
-                 place, passed->example ? ", '" : "",
-                 passed->example ? passed->example : "", passed->example ? "'" : "");
+                 passed->example ? ", '" : "", passed->example ? passed->example : "",
+                 passed->example ? "'" : "");
 }
 
 static void report_sizes(const struct import_set *set,
@@ -114,7 +114,7 @@ void import_report_facts(const struct import_set *set,
         dark += !p->reason && p->dark_range;
         colour += !p->reason && p->colour;
     }
-    import_report_passed(&set->passed, " in a class folder");
+    import_report_passed(&set->passed);
     report_flat(set);
     report_pages(set);
     if (options->treatment.invert == TREATMENT_INVERT_EACH)

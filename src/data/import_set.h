@@ -135,9 +135,8 @@ enum status import_scan(struct import_set *set, const char *folder) MUST_CHECK;
    has no name. */
 enum status import_scan_all(struct import_set *set, const char *folder) MUST_CHECK;
 
-/* Notes on what was passed over. place: where the other files are, " in a class folder",
-   or "". */
-void import_report_passed(const struct import_passed *passed, const char *place);
+/* Notes on what was passed over. */
+void import_report_passed(const struct import_passed *passed);
 
 /* Reads a list (RFC 4180); the first line names the columns: path, label, and perhaps
    split, group, weight. `text` is the file's content, which is changed. Paths are

@@ -97,7 +97,7 @@ END
     imports 0 d --out d.h5 --test 0
     says "passed over 10 hidden files and folders, and those of other programs"
     says "passed over 1 links that lead back"
-    says "passed over 1 file that is no picture in a class folder, 'dog/notes.txt'"
+    says "passed over 1 file that is no picture, 'dog/notes.txt'"
     says "  cat        7    0     0"
     says "  dog        3    0     0"
 }

@@ -70,7 +70,7 @@ told() { # REGEX: a line of $output fits
     told "^note: left out: cannot read WebP image 'd/Train/dog/bad5.webp': it is an animation"
     told "^note: left out: cannot open 'd/Train/dog/bad6.png'"
     told "^note: passed over 4 hidden files and folders, and those of other programs"
-    told "^note: passed over 1 file that is no picture .*, 'Train/emu/notes.txt'"
+    told "^note: passed over 1 file that is no picture, 'Train/emu/notes.txt'"
     told "has two labels: 'TEST/café/00.png' \(café\) and 'Train/dog/deep/down/y.png' \(dog\)"
     told "is in two splits: 'TEST/café/00.png' \(test\) and 'Train/dog/deep/down/y.png' \(train\)"
     told "^note: 1 picture is in more than one split"
