@@ -65,12 +65,12 @@ tune() {
     same_state views-off.out views-on.out
     grep -q '^features .* train images in 2 views: ' views-on.out
     tune 1 views-none --freeze backbone "${AUGMENT[@]}"
-    other_text "$(state views-none.out)" "$(state views-on.out)"
+    other_state views-none.out views-on.out
     grep -q 'augmented anew in every epoch' views-none.err
     run ! grep -q '^features ' views-none.out
     tune 1 views-once --freeze backbone "${AUGMENT[@]}" --set train.views=3
     run ! grep -q '^features ' views-once.out # three epochs see each of them once
-    same_text "$(state views-once.out)" "$(state views-none.out)"
+    same_state views-once.out views-none.out
 }
 
 @test "balanced sampling and weighted classes take the same features" {
