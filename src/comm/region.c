@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "abort.h"
+#include "base/div.h"
 #include "base/mem.h"
 
 #ifndef MADV_POPULATE_WRITE /* glibc before 2.35 */
@@ -140,7 +141,7 @@ static int region_try(const struct region_way *way, MPI_Comm node, int rank, int
 int region_open(struct region *region, MPI_Comm node, size_t bytes)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uint64_t mine = (bytes + page - 1) / page * page;
+    uint64_t mine = div_round_up(bytes, page);
     int rank, ranks, error = 0;
     char *base;
     MPI_CHECK(MPI_Comm_rank(node, &rank));

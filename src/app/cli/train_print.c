@@ -4,6 +4,7 @@
 #include "app/run/prepare.h"
 #include "app/version.h"
 #include "base/bytes.h"
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -22,8 +23,7 @@ static int train_grains(const struct train_session *session)
 
 static int train_grains_share(const struct train_session *session)
 {
-    int replicas = comm_size(session->stages.stage.peers);
-    return (train_grains(session) + replicas - 1) / replicas;
+    return div_up(train_grains(session), comm_size(session->stages.stage.peers));
 }
 
 static void train_print_changed(const char *line)
