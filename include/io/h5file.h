@@ -47,8 +47,8 @@ struct h5file;
    after h5file_commit, whether or not that succeeded. h5file_close(NULL) is fine. */
 enum status h5file_open(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_create(struct h5file **file, const char *path) MUST_CHECK;
-/* Only for a file that was read before: HDF5 reads the copy without h5file_open's care.
- */
+/* Only for a file that was read before: HDF5 reads the copy without h5file_open's
+   care. */
 enum status h5file_edit(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_commit(struct h5file *file) MUST_CHECK;
 /* The same, under another name in the same folder. */

@@ -109,8 +109,8 @@ void model_unfuse(struct model *model);
 void model_seen(const struct model *model, int *rows, int *columns);
 
 /* The first layer that has a stride, or a kernel of more than one tap, but reads an image
-   of 1x1; NULL: there is none. least: h and w of the input from which on there is none.
- */
+   of 1x1; NULL: there is none. least: h and w of the input from which on there is
+   none. */
 const struct layer *model_starved(const struct model *model, struct shape *least);
 
 /* Initial parameters; each depends only on seed, tensor and element. model_init_tensor

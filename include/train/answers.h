@@ -40,8 +40,8 @@ double answers_auc(const struct answer *answer, uint64_t count);
 #define ANSWERS_BINS 15
 double answers_calibration_error(const struct answer *answer, uint64_t count);
 
-/* The 95 % interval of a share of which `right` of `count` > 0 were seen (Wilson 1927).
- */
+/* The 95 % interval of a share of which `right` of `count` > 0 were seen (Wilson
+   1927). */
 struct answers_interval {
     double low, high; /* 0..1 */
 };

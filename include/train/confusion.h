@@ -51,8 +51,8 @@ void confusion_release(struct confusion *confusion);
 void confusion_of_counts(struct confusion *confusion, int classes,
                          const uint64_t *counts);
 
-/* What counting `samples` answers takes at most, and what is left after confusion_finish.
- */
+/* What counting `samples` answers takes at most, and what is left after
+   confusion_finish. */
 size_t confusion_bytes(int classes, uint64_t samples);
 size_t confusion_kept_bytes(int classes);
 
@@ -74,8 +74,8 @@ struct confusion_array confusion_array_counts(int classes);
 /* "confusion" for any number of classes, as files of earlier versions have it. */
 struct confusion_array confusion_array_matrix(int classes);
 
-/* All arrays of an evaluation, one after the other: numbers, and the numbers themselves.
- */
+/* All arrays of an evaluation, one after the other: numbers, and the numbers
+   themselves. */
 size_t confusion_row_count(int classes);
 void confusion_row(const struct confusion *confusion, int32_t *row);
 

@@ -43,8 +43,8 @@ static int region_make_file(struct region_place *place)
 }
 
 /* In the order in which they are tried. The second one is for kernels and sandboxes that
-   forbid the first, and for ranks in containers that do not see each other's processes.
- */
+   forbid the first, and for ranks in containers that do not see each other's
+   processes. */
 static const struct region_way {
     int (*make)(struct region_place *place); /* returns a descriptor, or -1 and errno */
     bool named;                              /* the file has to be removed */

@@ -8,9 +8,7 @@
 #include "io/text.h"
 #include "predictions_impl.h"
 
-#define ROW_DIGITS                                                       \
-    9 /* a probability of single precision is the same after it was read \
-       */
+#define ROW_DIGITS 9 /* they give back every float exactly */
 
 void predictions_row_release(struct predictions_row *row)
 {

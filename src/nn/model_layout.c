@@ -1,5 +1,5 @@
-/* model_layout: where the tensors of a model lie in its flat vector, and by which rules.
- */
+/* model_layout: where the tensors of a model lie in its flat vector, and by which
+   rules. */
 #include <string.h>
 
 #include "base/div.h"

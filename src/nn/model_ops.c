@@ -1,5 +1,5 @@
-/* model_ops: what a model runs: its layers, some of them fused, and how they are wired.
- */
+/* model_ops: what a model runs: its layers, some of them fused, and how they are
+   wired. */
 #include <stdlib.h>
 #include <string.h>
 

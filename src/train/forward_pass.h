@@ -15,8 +15,8 @@ struct forward_pass {
     struct loader *loader;
     uint32_t epoch;   /* of the loader's */
     bool labels_only; /* no images are needed */
-    /* Of the rank: the grains at hand, and the position of the first sample of grain 0.
-     */
+    /* Of the rank: the grains at hand, and the position of the first sample of
+       grain 0. */
     struct grain_range grains;
     uint64_t position;
     /* Called by every member of the lane's team, for each of the lane's grains: loads the

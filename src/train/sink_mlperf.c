@@ -3,8 +3,8 @@
    The format and the keys are those of mlcommons/logging (mlperf_logging/mllog), which
    its compliance checker wants of a training (compliance_checker/training_*.yaml, rules
    common to all benchmarks, and resnet's). A block of epochs is what lies between two
-   evaluations. A run that goes on appends its lines, without those that a file has once.
- */
+   evaluations. A run that goes on appends its lines, without those that a file has
+   once. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

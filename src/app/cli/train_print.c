@@ -165,8 +165,8 @@ static void train_note_unseen(const struct train_session *session)
             rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
 }
 
-/* Of a kernel on a single pixel only one tap sees the image, and a stride does nothing.
- */
+/* Of a kernel on a single pixel only one tap sees the image, and a stride does
+   nothing. */
 static void train_note_starved(const struct train_session *session)
 {
     const struct shape *in = &session->model.in;
@@ -358,8 +358,8 @@ void train_print_checked(const struct train_session *session)
         log_out("nothing was touched\n");
 }
 
-/* A network trained in stages may not fit into one process: evaluate it in stages, too.
- */
+/* A network trained in stages may not fit into one process: evaluate it in stages,
+   too. */
 void train_print_next(const struct train_session *session)
 {
     char *run = shell_path(session->folder.path);

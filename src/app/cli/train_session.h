@@ -91,8 +91,8 @@ void train_close_weights(struct train_session *session);
 /* The run's header: command, hardware, data, config, plan, network. With log_out. */
 void train_print_header(const struct train_session *session);
 
-/* Are features kept (train/features.h)? Why not, if a user might expect it. Collective.
- */
+/* Are features kept (train/features.h)? Why not, if a user might expect it.
+   Collective. */
 void train_note_features(const struct train_session *session);
 
 /* A note on frozen layers that nothing has trained. */

@@ -56,8 +56,8 @@ void report_answers_close(struct report_answers *answers)
 /* --- mistakes --- */
 
 /* An image whose answer is wrong. Of images with several classes: where the answer is
-   furthest off, the class that it names although the image has it not, or the converse.
- */
+   furthest off, the class that it names although the image has it not, or the
+   converse. */
 struct mistake {
     uint64_t image;
     int class;        /* the answer, or the class that is wrong */

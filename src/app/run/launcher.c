@@ -13,9 +13,7 @@
 #include "base/status.h"
 #include "comm/comm.h"
 
-#define LAUNCHER_SECONDS                                          \
-    3 /* in which a process says one line, on a busy machine, too \
-       */
+#define LAUNCHER_SECONDS 3 /* enough to print one line, on a busy machine too */
 
 /* How a launcher numbers its processes. */
 struct launcher {
