@@ -76,7 +76,7 @@ struct model {
     int units;
     struct model_unit *unit; /* owned: (units) */
 
-    /* Of a part: how many come before it in the whole model. Of a whole model: 0. */
+    /* How many of the whole model come before this part; 0 in a whole model. */
     int op_before, layer_before, tensor_before, unit_before;
     bool learns_before; /* of a part: does a unit before it learn? */
 };

@@ -47,11 +47,11 @@ void confusion_add(struct confusion *confusion, int label, int predicted);
 void confusion_finish(struct confusion *confusion);
 void confusion_release(struct confusion *confusion);
 
-/* Of sets of classes. counts: (3, classes): support, predicted, correct. */
+/* For images with several classes. counts: (3, classes): support, predicted, correct. */
 void confusion_of_counts(struct confusion *confusion, int classes,
                          const uint64_t *counts);
 
-/* What counting `samples` answers takes at most, and what is left after
+/* Bytes that counting `samples` answers takes at most; bytes that are kept after
    confusion_finish. */
 size_t confusion_bytes(int classes, uint64_t samples);
 size_t confusion_kept_bytes(int classes);
@@ -69,7 +69,7 @@ struct confusion_array {
 };
 /* Returns how many arrays there are. */
 int confusion_arrays(int classes, struct confusion_array array[CONFUSION_ARRAYS]);
-/* Of sets of classes: "class_counts" alone, for any number of classes. */
+/* For images with several classes: "class_counts" alone, for any number of classes. */
 struct confusion_array confusion_array_counts(int classes);
 /* "confusion" for any number of classes, as files of earlier versions have it. */
 struct confusion_array confusion_array_matrix(int classes);

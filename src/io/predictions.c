@@ -120,7 +120,7 @@ static bool row_read_list(const struct predictions_head *head, const json_t *arr
     return true;
 }
 
-/* Of "top" and "labels" one is the beginning of the other. */
+/* One of "top" and "labels" is the beginning of the other: the longer one is read. */
 static bool row_read_answer(const struct predictions_head *head, const json_t *object,
                             struct predictions_row *row)
 {

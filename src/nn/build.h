@@ -83,8 +83,8 @@ char *build_substitute(const struct build_scope *scope, const char *where,
 enum status build_condition(const struct build *build, const struct build_scope *scope,
                             const char *where, const char *text, bool *stays) MUST_CHECK;
 
-/* Of all layers: the last one gives as many outputs as there are classes, and the others
-   are used. */
+/* ST_USAGE unless the last layer has an output for each class and all other layers are
+   used. */
 enum status build_check_end(const struct build *build) MUST_CHECK;
 
 /* Adds the layers of the model's spec: model->layer, params, ranges, flops. */

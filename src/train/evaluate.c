@@ -17,8 +17,8 @@
 #include "train/folded_crew.h"
 #include "train/state.h"
 
-/* Of a lane between two reads of a set not in memory; with several views, whose answers
-   are kept until the last one. */
+/* Grains that a lane takes between two reads, if the set is not in memory; fewer with
+   several views, because their answers are kept until the last view. */
 #define EVALUATE_GRAINS       64
 #define EVALUATE_GRAINS_VIEWS 8
 

@@ -25,7 +25,7 @@ void feature_use_release(struct feature_use *use)
 
 /* --- what they depend on --- */
 
-/* Of the weights of all ops before the value. */
+/* A hash of the weights of all ops before the value. */
 static uint64_t feature_use_weights(const struct model *model, int value,
                                     const float *params)
 {
@@ -48,7 +48,7 @@ static void feature_use_view_text(const struct run_options *options,
                    (unsigned long long)options->train.seed);
 }
 
-/* What the bits depend on besides. */
+/* What else the bits depend on. */
 static void feature_use_program_text(const struct trainer_setup *run, char **text)
 {
     char bits[POLICY_BITS], decoder[IMAGE_DECODERS];

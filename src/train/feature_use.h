@@ -28,10 +28,10 @@ enum status feature_use_train(struct feature_use *use, double latest) MUST_CHECK
    yet known, or none. */
 int feature_use_value(const struct feature_use *use);
 
-/* What an evaluation by this crew begins with, in *features; NULL: with the images, as
-   when the value is not made by this fold (nn/feature.h): whether a norm that learns can
-   be folded through a pool depends on its weights. fold: what the crew's model was made
-   by; NULL: it is the one that is trained. */
+/* *features: what an evaluation by this crew begins with; NULL: the images. It begins
+   with the images also if this fold does not make the value (nn/feature.h): whether a
+   norm that learns can be folded through a pool depends on its weights. fold: what made
+   the crew's model; NULL: it is the one that is trained. */
 enum status feature_use_evaluation(struct feature_use *use, const struct crew *crew,
                                    const struct fold *fold, const float *params,
                                    struct loader *loader, double latest,

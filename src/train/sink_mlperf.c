@@ -39,7 +39,7 @@ static double mlperf_time(void)
     return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
 }
 
-/* Of a line whose value and metadata are still to be filled in. */
+/* A line whose value and metadata are still to be filled in. */
 struct mlperf_line {
     struct json_line *line, *metadata;
     const char *file;

@@ -165,8 +165,8 @@ static void train_note_unseen(const struct train_session *session)
             rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
 }
 
-/* Of a kernel on a single pixel only one tap sees the image, and a stride does
-   nothing. */
+/* On a single pixel only one tap of a kernel sees the image, and a stride has no
+   effect. */
 static void train_note_starved(const struct train_session *session)
 {
     const struct shape *in = &session->model.in;

@@ -20,7 +20,7 @@
 
 struct comm;
 
-/* Of options that both commands have. */
+/* Help texts of options that both commands have. */
 #define TRAIN_DATA_HELP "data set, or a folder or list of pictures, instead of data.file"
 #define TRAIN_PRETRAINED_HELP \
     "fine-tune these weights, of 'lockstep weights import' or of a run"

@@ -11,7 +11,8 @@
 #include "html.h"
 #include "io/image.h"
 
-/* Of one class for each image the session keeps what mistakes need; else all answers. */
+/* Images with one class: the session keeps what mistakes need. Images with several: it
+   keeps all answers. */
 static enum status answers_run(struct report_answers *answers)
 {
     struct eval_session *session = &answers->session;

@@ -176,8 +176,8 @@ static bool launcher_mpirun_started(char **argv)
     return started;
 }
 
-/* Of copies that end alike the first speaks. The others give it time to, because most
-   launchers end all processes as soon as one has failed. */
+/* If all copies end alike, the first one prints why. The others wait meanwhile, because
+   most launchers end all processes as soon as one has failed. */
 static void launcher_speak(int copy)
 {
     log_init(copy, "");
