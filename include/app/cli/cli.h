@@ -79,9 +79,9 @@ void cli_print_entry(const char *tag, const char *text);
    ST_USAGE if both are given. */
 enum status cli_read_views(const char *views, const char *tta, int *set) MUST_CHECK;
 
-#define CLI_THRESHOLD_HELP                                                           \
-    "of networks for images with several classes: the least probability of a class " \
-    "that is an answer (eval.threshold), default as in the training"
+#define CLI_THRESHOLD_HELP                                                 \
+    "for images with several classes: the least probability of an answer " \
+    "(eval.threshold), default as in the training"
 /* ST_USAGE unless --threshold is a probability; negative: it is not given. */
 enum status cli_check_threshold(double threshold) MUST_CHECK;
 

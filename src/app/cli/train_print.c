@@ -352,7 +352,7 @@ void train_print_checked(const struct train_session *session)
     log_out("checked: this can be trained%s; ",
             session->request->elsewhere ? " on machines with enough memory" : "");
     if (train_is_imported(session))
-        log_out("nothing was kept but the imported pictures, in '%s'\n",
+        log_out("only the imported pictures were kept, in '%s'\n",
                 session->dataset.info.path);
     else
         log_out("nothing was touched\n");

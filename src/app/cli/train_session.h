@@ -27,7 +27,7 @@ struct comm;
 #define TRAIN_INIT_HELP \
     "start from the weights of this checkpoint or run; other classes: a new head"
 #define TRAIN_FREEZE_HELP \
-    "keep nothing as it is; all but the head; or all layers up to this one"
+    "layers that are not trained: none, all but the head, or all up to this one"
 #define TRAIN_THREADS_HELP "threads per rank, default the rank's share of the CPUs"
 #define TRAIN_SET_HELP     "override a key of the config; may be repeated"
 
