@@ -132,8 +132,8 @@ static void feature_use_note_stop(const struct features *features,
             "where the run will find them",
             view, features->views, options->features.folder);
     else
-        log_note("features were being computed, and nothing of them is kept; with --set "
-                 "finetune.cache=FOLDER each view of the images is, once it is done");
+        log_note("features were being computed, and none are kept; --set "
+                 "finetune.cache=FOLDER keeps each view of the images that is complete");
 }
 
 static enum status feature_use_fill(const struct feature_use *use,

@@ -164,7 +164,7 @@ with h5py.File(sys.argv[1], "r+") as f: f["features"][3, 2] += 1' "$file"
 @test "a stop while features are computed is one for all ranks, and the run goes on" {
     tune 1 through --freeze backbone
     run -75 tune 3 late --freeze backbone --max-time 0:01
-    grep -q 'features were being computed, and nothing of them is kept' late.err
+    grep -q 'features were being computed, and none are kept' late.err
     grep -q '^stopped in time for --max-time' late.out
     tune 2 late --freeze backbone --resume
     same_state through.out late.out
