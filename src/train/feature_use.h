@@ -24,8 +24,8 @@ void feature_use_release(struct feature_use *use);
    there, and steps begin with them from now on. latest: as in struct features_setup. */
 enum status feature_use_train(struct feature_use *use, double latest) MUST_CHECK;
 
-/* The value of the model that is trained that evaluations begin with from now on; 0: not
-   yet known, or none. */
+/* The value with which evaluations begin from now on, in the model that is trained; 0:
+   none, or not yet known. */
 int feature_use_value(const struct feature_use *use);
 
 /* *features: what an evaluation by this crew begins with; NULL: the images. It begins

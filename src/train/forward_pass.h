@@ -40,7 +40,7 @@ void forward_pass_release(struct forward_pass *pass);
 enum status forward_pass_read(struct forward_pass *pass, uint64_t most,
                               enum status st) MUST_CHECK;
 
-/* By the rank itself: ST_AGAIN if it was asked to stop, or if it is after `latest`, in
+/* Not collective: ST_AGAIN if this rank was asked to stop, or if it is after `latest`, in
    timer_now seconds. */
 enum status forward_pass_may_go_on(double latest) MUST_CHECK;
 
