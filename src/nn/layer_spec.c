@@ -137,8 +137,8 @@ static enum status spec_extra_value(const struct layer_spec *spec, const char *w
     double number;
     bool meant = false;
     if (spec_index_of(word, keys) >= 0)
-        FAIL(ST_USAGE, "%s: %s: '%s' needs a value: %s=...", spec->where, spec->name, word,
-             word);
+        FAIL(ST_USAGE, "%s: %s: '%s' needs a value: %s=...", spec->where, spec->name,
+             word, word);
     for (int i = 0; keys[0] && i < 4; i++)
         meant = meant || strcmp(keys[0], main_keys[i]) == 0;
     if (meant && !spec_find_option(spec, keys[0], given) &&
