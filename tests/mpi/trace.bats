@@ -13,7 +13,8 @@ setup() {
 }
 
 check_trace() {
-    /usr/bin/python3 "$ROOT/tests/trace.py" "$@" | tee checked
+    /usr/bin/python3 "$ROOT/tests/trace.py" "$@" >checked || return
+    cat checked
 }
 
 @test "in a trace of two ranks spans nest, steps are covered and layers are named" {
@@ -31,6 +32,19 @@ check_trace() {
         grep -q "\"name\":\"$layer\",\"cat\":\"forward layer\",\"pid\":1" two.json
         grep -q "\"name\":\"$layer\",\"cat\":\"backward layer\",\"pid\":0" two.json
     done
+}
+
+# Evaluations fold norms into networks of their own, which are gone when the trace is written.
+@test "the layers of a network with norms have their names in evaluations, too" {
+    "$LOCKSTEP" models resnet20 >resnet20.conf
+    train 2 resnet20.conf --set train.steps=3 --set train.batch=40 --set train.eval_every=1 \
+        --run norms --trace norms.json >norms.out
+    check_trace norms.json 2
+    sed -nE 's/.*"name":"([^"]*)","cat":"(for|back)ward layer".*/\1/p' norms.json | tr + '\n' |
+        sort -u >named
+    train 1 resnet20.conf --check | awk '/^  layer /,/^  total/ { print $1 }' | sort >layers
+    [ "$(wc -l <named)" -gt 40 ]
+    [ -z "$(comm -23 named layers)" ]
 }
 
 @test "the trace names how long ranks without a grain wait" {
