@@ -26,7 +26,7 @@ JUMPS = {
     nn.Hardsigmoid: {-3: 1 / 6, 3: -1 / 6},
 }
 NEAR = 5e-5  # of the values' root mean square: a tie, after rounding in many layers
-ROUNDS = 50  # one layer's choices in each: twenty where rounding is three times lockstep's
+ROUNDS = 50  # one layer's choices in each: 17 where rounding is six times lockstep's
 ELEMENTS = 20000  # of each tensor, evenly spread, by which choices are found
 
 
