@@ -8,6 +8,7 @@ Checked are
   - commands, in code blocks and in inline code: subcommands of lockstep and their options
     (by --help), make targets, options of scripts;
   - names in inline code: files of the tree, config keys, functions such as `tree_share()`;
+  - rows of tables that name functions and source files: a file of the row has each function;
   - the table of modules in docs/design.md: against the Makefile's BELOW_*, the folders of
     src/, and the outside headers that each module includes.
 
@@ -287,6 +288,23 @@ def check_names(page, program, known):
                 fault(page.path, line, f"'{code}': no such file")
 
 
+def check_homes(page):
+    """In a row of a table, each `function()` is defined in one of the row's files."""
+    for line, cells in page.rows:
+        codes = [code for cell in cells for code in re.findall(r"`([^`]+)`", cell)]
+        functions = [code[:-2] for code in codes if re.fullmatch(r"\w+\(\)", code)]
+        texts = []
+        for pattern in codes:
+            if re.match(r"(src|include)/\S+\.[ch]$", pattern):
+                for path in glob.glob(pattern):
+                    with open(path, encoding="utf-8") as file:
+                        texts.append(file.read())
+        for name in functions if texts else ():
+            head = rf"^[a-z][^;={{}}]*\b{name}\([^;]*?\)\n?{{"
+            if not any(re.search(head, text, re.M) for text in texts):
+                fault(page.path, line, f"'{name}()' is not defined in the files of its row")
+
+
 def check_set_keys(page, program):
     keys = program.keys()
     for line, text in page.commands + page.codes:
@@ -359,6 +377,7 @@ def main():
             check_command(page.path, line, text, program, targets)
         check_set_keys(page, program)
         check_names(page, program, known)
+        check_homes(page)
     if "docs/design.md" in pages:
         check_modules(pages["docs/design.md"])
     with open("README.md", encoding="utf-8") as file:

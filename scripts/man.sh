@@ -62,6 +62,14 @@ example() {
     return 0
 }
 
+# exit_status HELP: the entries of its table of exit codes.
+exit_status() {
+    awk '/^Exit status:/ { on = 1; next }
+         !NF { on = 0 }
+         on && /^  [0-9]/ { tag = $1; sub(/^ *[0-9]+ +/, ""); print ".TP\n" tag; print; next }
+         on { sub(/^ +/, ""); print }' "$1" | sed 's/--/\\-\\-/g'
+}
+
 # see_also NAME...: one line of references.
 see_also() {
     local separator=,
@@ -81,8 +89,7 @@ page() {
     chmod +x "$work/$name"
     {
         printf '[NAME]\n%s \\- %s\n[EXIT STATUS]\n' "$name" "$summary"
-        printf '.TP\n%s\n%s\n' 0 'done' 1 failure 2 'usage or config' 3 bug \
-            75 'stopped early: the same command with \-\-resume goes on'
+        exit_status "$work/top"
         example "$help"
         printf '[SEE ALSO]\n'
         see_also "$@"

@@ -7,6 +7,7 @@
 #ifndef LOCKSTEP_BASE_ARENA_H
 #define LOCKSTEP_BASE_ARENA_H
 
+#include "base/div.h"
 #include "base/mem.h"
 
 struct arena {
@@ -18,7 +19,7 @@ struct arena {
 static inline void *arena_take(struct arena *arena, size_t bytes)
 {
     void *block = arena->memory ? arena->memory + arena->used : NULL;
-    arena->used += (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+    arena->used += div_round_up(bytes, MEM_ALIGN);
     return block;
 }
 

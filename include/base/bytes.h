@@ -9,8 +9,8 @@ struct bytes_text {
     char text[16];
 };
 
-/* As an argument of printf: bytes_text(size).text, valid until the end of the statement.
- */
+/* As an argument of printf: bytes_text(size).text, valid until the end of the
+   statement. */
 struct bytes_text bytes_text(double bytes);
 
 #endif

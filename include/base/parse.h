@@ -13,7 +13,7 @@
    and leave *out unchanged. Reals must be finite. */
 bool parse_int(const char *text, long long lo, long long hi, long long *out);
 
-/* Of an image's sides: "28" (both) or "32x24" (height, width), each in [lo, hi]. */
+/* The sides of an image: "28" (both) or "32x24" (height, width), each in [lo, hi]. */
 bool parse_size(const char *text, int lo, int hi, int *h, int *w);
 bool parse_u64(const char *text, uint64_t *out);
 bool parse_real(const char *text, double lo, double hi, double *out);

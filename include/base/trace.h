@@ -4,7 +4,7 @@
  * ("Trace Event Format", Google, 2016).
  *
  * A span costs a load and a branch while tracing is off; two clock readings and a store
- * into the thread's own memory while it is on. Spans of one thread nest. All memory is
+ * into the thread's own memory while it is on. Spans of one thread nest. Their memory is
  * allocated by trace_start; spans that do not fit are counted as lost.
  *
  *   double begin = trace_begin();
@@ -25,14 +25,15 @@ void trace_stop(void);
 bool trace_on(void);
 
 /* Names the calling thread in the trace: "thread 1"; number < 0: only the name. The first
-   call counts. `name` must outlive the trace, as must `what` and `detail` below. */
+   call counts. `name` must outlive the trace, as must `what` below. */
 void trace_lane(const char *name, int number);
 
 /* The present time; 0 while tracing is off. */
 double trace_begin(void);
 
 /* Records a span from `begin` until now: `what` ("forward") was done to `detail`
-   ("conv1"; may be NULL). */
+   ("conv1"; may be NULL), which is copied: a layer may be gone before the trace is
+   written. */
 void trace_end(const char *what, const char *detail, double begin);
 /* Records a span from `begin` until `end`. */
 void trace_span(const char *what, const char *detail, double begin, double end);

@@ -27,8 +27,8 @@ struct topology {
 
 /* node_first as above, copied. Shares are aligned to 1 grain, the link is not known. */
 void topology_init(struct topology *topology, int nodes, const int *node_first);
-/* Every node but the last one has `per_node` ranks; nodes_of: how many nodes these are.
- */
+/* Every node but the last one has `per_node` ranks; nodes_of: how many nodes these
+   are. */
 int topology_nodes_of(int ranks, int per_node);
 void topology_init_even(struct topology *topology, int ranks, int per_node);
 void topology_release(struct topology *topology);

@@ -20,7 +20,7 @@ struct balance {
     uint32_t *sample; /* owned: (count), by class, in file order */
 };
 
-/* Of the samples with these labels (count), below `classes`; count is 1 to 2^32. */
+/* Balances samples with these labels: (count), below `classes`; count is 1 to 2^32. */
 void balance_init(struct balance *balance, uint64_t seed, const uint16_t *labels,
                   size_t count, int classes);
 void balance_release(struct balance *balance);

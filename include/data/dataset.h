@@ -50,7 +50,8 @@ size_t dataset_stored_bytes(const struct dataset *dataset, enum dataset_split sp
                             size_t i);
 /* The class of sample i; of a multi-label set 0. */
 int dataset_label(const struct dataset *dataset, enum dataset_split split, size_t i);
-/* Of a multi-label set: the classes of sample i (base/label_set.h); NULL of another. */
+/* The classes of sample i in a multi-label set (base/label_set.h); NULL in another
+   set. */
 const uint8_t *dataset_label_set(const struct dataset *dataset, enum dataset_split split,
                                  size_t i);
 /* Do all images of a split have the same labels? false if there are no images. */
@@ -59,7 +60,7 @@ bool dataset_is_uniform(const struct dataset *dataset, enum dataset_split split)
 const uint16_t *dataset_labels(const struct dataset *dataset, enum dataset_split split);
 /* The weight of training image i: 1 without dataset_use.weights. */
 float dataset_weight(const struct dataset *dataset, size_t i);
-/* Of all weights; 0 if none are used. */
+/* A hash of all weights; 0 if none are used. */
 uint64_t dataset_weights_hash(const struct dataset *dataset);
 
 /* How many images of `split` are in the split `among`, too, with the same label: by the

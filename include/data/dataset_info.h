@@ -104,7 +104,8 @@ struct dataset_labels {
     uint8_t *set;  /* (n, set_bytes) of base/label_set.h; NULL: not multi-label */
     size_t set_bytes;
 };
-/* Of rows [first, first + n), checked as above. dataset_labels_release if it succeeds. */
+/* Reads and checks, as above, the labels of rows [first, first + n).
+   dataset_labels_release if it succeeds. */
 enum status dataset_read_labels(const struct dataset_info *info, enum dataset_split split,
                                 size_t first, size_t n,
                                 struct dataset_labels *labels) MUST_CHECK;

@@ -42,7 +42,7 @@ struct loader_match {
     struct shape shape; /* of the images that the network was trained on */
     struct dataset_treatment treatment; /* how images of another shape are fitted to it */
     const uint16_t *class_of;           /* borrowed: (classes of the data set) */
-    /* Of a multi-label set: borrowed, the label sets of all images of the split, in the
+    /* For a multi-label set: borrowed, the label sets of all images of the split, in the
        classes of the network; NULL: those of the data set. */
     const uint8_t *sets;
     size_t set_bytes; /* of each */
@@ -103,7 +103,8 @@ void loader_reserve(struct loader *loader, uint64_t most);
 /* The class of sample i of the data set, as the network counts them. Any thread. */
 int loader_class(const struct loader *loader, uint64_t i);
 
-/* Of a multi-label set, all its classes (base/label_set.h); NULL of another. */
+/* All classes of an image of a multi-label set (base/label_set.h); NULL in another
+   set. */
 const uint8_t *loader_label_set(const struct loader *loader, uint64_t i);
 
 /* The sample at a position. */

@@ -29,7 +29,8 @@ struct dataset_treatment {
     double low, high; /* of TREATMENT_LIMITS */
 };
 
-/* Of files that say nothing: each image inverted by its border, padded with black. */
+/* The treatment of files that record none: each image inverted by its border, padded with
+   black. */
 struct dataset_treatment treatment_unrecorded(void);
 
 /* "no", "yes" or "each". */

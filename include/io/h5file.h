@@ -47,8 +47,8 @@ struct h5file;
    after h5file_commit, whether or not that succeeded. h5file_close(NULL) is fine. */
 enum status h5file_open(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_create(struct h5file **file, const char *path) MUST_CHECK;
-/* Only for a file that was read before: HDF5 reads the copy without h5file_open's care.
- */
+/* Only for a file that was read before: HDF5 reads the copy without h5file_open's
+   care. */
 enum status h5file_edit(struct h5file **file, const char *path) MUST_CHECK;
 enum status h5file_commit(struct h5file *file) MUST_CHECK;
 /* The same, under another name in the same folder. */
@@ -81,8 +81,8 @@ enum status h5file_read_rows(struct h5file *file, const char *name, enum h5file_
                              size_t first, size_t rows, size_t row,
                              void *data) MUST_CHECK;
 
-/* Of a file that is edited: removes an array, an attribute; one that is not there is
- * fine. */
+/* Removes an array or an attribute of a file that is edited; one that does not exist is
+   fine. */
 enum status h5file_remove(struct h5file *file, const char *name) MUST_CHECK;
 enum status h5file_remove_attr(struct h5file *file, const char *object,
                                const char *name) MUST_CHECK;

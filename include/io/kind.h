@@ -13,7 +13,7 @@
 
 #include "base/status.h"
 
-#define KIND_HEAD_BYTES 4096 /* of a file, that decide */
+#define KIND_HEAD_BYTES 4096 /* the first bytes of a file, which decide */
 #define KIND_WORDS      64
 
 enum kind_class {
@@ -44,7 +44,8 @@ struct kind {
 /* By the first bytes of a file (KIND_HEAD_BYTES or all). */
 struct kind kind_of_bytes(const uint8_t *data, size_t bytes);
 
-/* Of a path. ST_FAIL, and a message, only if it is not there or cannot be read. */
+/* The kind of the file at a path. ST_FAIL, with a message, only if it does not exist or
+   cannot be read. */
 enum status kind_of_file(const char *path, struct kind *kind) MUST_CHECK;
 
 struct h5file;
@@ -53,14 +54,15 @@ struct h5file;
 const char *kind_of_h5(struct h5file *file);
 /* Opens an HDF5 file to tell a data set from a checkpoint. */
 void kind_refine(struct kind *kind, const char *path);
-/* Has kind_refine told what lockstep wrote it for? Not if it is damaged or of others. */
+/* Has kind_refine found out what kind of file lockstep wrote? False for damaged files and
+   those of other programs. */
 bool kind_is_known(const struct kind *kind);
 
-/* Reports that the file is not `expected` ("an HDF5 file"), by naming what it is, and
-   what to do with it. Returns ST_FAIL. An HDF5 file is opened to tell a data set from a
+/* Reports that the file is not `expected` ("an HDF5 file"), what it is instead, and what
+   to do with it. Returns ST_FAIL. An HDF5 file is opened to tell a data set from a
    checkpoint. */
 enum status kind_refuse(const char *path, const char *expected) MUST_CHECK;
-/* The same of a kind that is known. */
+/* The same for a kind that is known already. */
 enum status kind_refuse_as(const struct kind *kind, const char *path,
                            const char *expected) MUST_CHECK;
 

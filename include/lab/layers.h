@@ -15,7 +15,8 @@ struct layer_time {
     double forward, backward;  /* seconds per image */
     struct model_work work;
     size_t stored; /* bytes per image from forward to backward (workspace_stored) */
-    /* Of a convolution outside blocks; NULL: other layers, passes that it has not. */
+    /* The algorithms of a convolution outside blocks; NULL for other layers, and for
+       passes that it does not have. */
     const struct conv_algorithm *algorithm[CONV_PASSES];
 };
 

@@ -17,7 +17,7 @@ enum machine_level { MACHINE_L1, MACHINE_L2, MACHINE_L3, MACHINE_MEMORY, MACHINE
 /* "L1", ..., "memory" */
 const char *machine_level_name(enum machine_level level);
 
-/* Of a number of threads; times in seconds, bandwidths in bytes per second. */
+/* Figures for a number of threads; times in seconds, bandwidths in bytes per second. */
 struct machine_team {
     int threads;
     struct sample region;  /* an OpenMP region started right after another one */

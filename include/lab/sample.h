@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-/* [low, high] contains the median of the distribution with a probability of 95 % or more.
- */
+/* [low, high] contains the median of the distribution with a probability of 95 % or
+   more. */
 struct sample {
     double median, low, high;
     int count;

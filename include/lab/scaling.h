@@ -90,8 +90,8 @@ struct scaling_row {
 /* The batch in weak scaling: as many images per rank as the config's batch has. */
 long long scaling_weak_batch(const struct scaling *scaling, int ranks);
 
-/* With how many ranks at once the computing of `ranks` ranks is measured: as many, or all
-   that there are. */
+/* How many ranks compute at the same time when the computing of `ranks` ranks is
+   measured: `ranks`, or as many as there are. */
 int scaling_concurrent(const struct scaling *scaling, int ranks);
 
 /* Adds the points to be measured for such a step, unless they are there already. */
@@ -129,7 +129,8 @@ struct scaling_record {
     int count;
     struct scaling_row *strong, *weak; /* owned: (count) */
 };
-/* Of `scaling` only the description of the run, the network and the machine is read. */
+/* Of `scaling` it fills in only the description of the run, the network and the
+   machine. */
 enum status scaling_read(const char *path, struct scaling *scaling,
                          struct scaling_record *record) MUST_CHECK;
 void scaling_record_release(struct scaling_record *record);

@@ -20,7 +20,7 @@ struct comm;
 
 struct trial_source {
     const char *data; /* a data set; NULL: built-in letters */
-    /* Of letters: size and channels; 0 x 0: as drawn, 28x28x1. */
+    /* Size and channels of built-in letters; 0 x 0: as drawn, 28x28x1. */
     struct shape letters;
 };
 

@@ -25,13 +25,13 @@ struct fold {
        none, the norm behind it is in there. */
     int *place;
     int norms;    /* that were folded */
-    size_t bytes; /* of the weights that it owns, or if it is described may own */
+    size_t bytes; /* of the weights that it owns, or may own if it is only described */
 };
 
 /* model: whole or a part; params: its weights, borrowed. A function of the two alone. */
 void fold_init(struct fold *fold, const struct model *model, const float *params);
-/* Without weights, to count bytes. The weights decide about norms behind pools: either
-   all of them are still there, or none. */
+/* The same without weights, to count bytes. Whether a norm behind a pool can be folded
+   depends on the weights, so the caller chooses: no such norm is folded, or all are. */
 enum fold_pools { FOLD_STOPS_AT_POOLS, FOLD_PASSES_POOLS };
 void fold_describe(struct fold *fold, const struct model *model, enum fold_pools pools);
 void fold_release(struct fold *fold);

@@ -54,7 +54,7 @@ struct layer {
     double work_forward;  /* FLOPs done per sample; 0: flops */
     double work_backward; /* for each of weight and input gradient; 0: flops */
     double work_data;     /* for the input gradient, if it differs */
-    /* Of a layer without tensors: FLOPs per sample; 0: one for each output. */
+    /* FLOPs per sample of a layer without tensors; 0: one for each output. */
     double element_forward, element_backward;
     bool head;        /* the network's last layer with tensors */
     bool called_head; /* "head" stands for it: no layer has that name */

@@ -11,8 +11,8 @@ struct conv_shape;
 struct groupnorm_shape;
 struct pool_shape;
 
-/* Of a conv or depthwise layer, of a pool, or of a groupnorm, for a full grain; NULL for
-   all others. */
+/* The shape of a conv or depthwise layer, of a pool, or of a groupnorm, for a full grain;
+   NULL for all other layers. */
 const struct conv_shape *layer_conv_shape(const struct layer *layer);
 const struct pool_shape *layer_pool_shape(const struct layer *layer);
 const struct groupnorm_shape *layer_groupnorm_shape(const struct layer *layer);

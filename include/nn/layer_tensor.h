@@ -26,8 +26,8 @@ struct layer_tensor {
     bool statistic;       /* a running mean or variance, frozen or not: no parameter */
 };
 
-/* Running statistics (nn/statistic.h): the mean is a tensor, the variance the next one.
- */
+/* Running statistics (nn/statistic.h): the mean is a tensor, the variance the next
+   one. */
 struct layer_statistic {
     int tensor;
     double momentum, values_per_sample; /* 0: the layer has none */

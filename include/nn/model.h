@@ -5,9 +5,9 @@
  *
  * Layers pass values to each other: value 0 is the model's input, value i + 1 the output
  * of layer i, and layer->input are the values that it reads. Ops are numbered and wired
- * in the same way. A fused op has the inputs of its layers that none of them makes
- * and the output of its last one, in whose place it runs; no other layer may read what
- * lies between.
+ * in the same way. A fused op runs in the place of its last layer and has that layer's
+ * output; its inputs are those of its layers that come from outside; no other layer may
+ * read what lies between.
  *
  * All ranks hold the same model. The parameters are one flat vector of floats, in which
  * every tensor begins at a multiple of 16; a gradient is a vector with the same layout.
@@ -76,7 +76,7 @@ struct model {
     int units;
     struct model_unit *unit; /* owned: (units) */
 
-    /* Of a part: how many come before it in the whole model. Of a whole model: 0. */
+    /* How many of the whole model come before this part; 0 in a whole model. */
     int op_before, layer_before, tensor_before, unit_before;
     bool learns_before; /* of a part: does a unit before it learn? */
 };
@@ -108,9 +108,8 @@ void model_unfuse(struct model *model);
    output. Rounding in pools and strides can cut off the others. */
 void model_seen(const struct model *model, int *rows, int *columns);
 
-/* The first layer that has a stride, or a kernel of more than one tap, but reads an image
-   of 1x1; NULL: there is none. least: h and w of the input from which on there is none.
- */
+/* The first layer with a stride, or a kernel of more than one tap, that reads an image of
+   1x1; NULL: none. least: h and w of the smallest input for which there is none. */
 const struct layer *model_starved(const struct model *model, struct shape *least);
 
 /* Initial parameters; each depends only on seed, tensor and element. model_init_tensor
@@ -119,15 +118,14 @@ void model_init_tensor(const struct model *model, uint64_t seed, int l, int t,
                        float *file);
 void model_init_params(const struct model *model, uint64_t seed, float *params);
 
-/* How many parameters there are, and learn; padding and statistics are none. */
+/* Parameters, and those that learn; padding and statistics do not count. */
 size_t model_param_count(const struct model *model);
 size_t model_learning_count(const struct model *model);
 
 /* The last layer with parameters, which tells the classes apart. */
 const struct layer *model_head(const struct model *model);
 
-/* Prints a table with log_out: layer, output shape, parameters, FLOPs; then the memory of
-   a grain. */
+/* Prints the table of layers, and the memory of a grain. */
 void model_print(const struct model *model);
 
 /* Does the op have a backward pass? Not if neither it nor an op before it learns.

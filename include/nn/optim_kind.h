@@ -74,7 +74,8 @@ struct optim_scales {
     double lr, decay, trust;
 };
 
-/* Of weights, and of what the trust ratio compares them with. */
+/* Sums of squares: of the weights, and of the step that the trust ratio compares them
+   with. */
 struct optim_squares {
     double weights, step;
 };

@@ -28,7 +28,7 @@ size_t answers_bytes(uint64_t count);
 /* The share of images whose label is among the k most likely classes, 0..1. */
 double answers_top(const struct answer *answer, uint64_t count, int k);
 
-/* Of networks with two classes: the area under the ROC curve, which is the probability
+/* For networks with two classes: the area under the ROC curve, which is the probability
    that an image of class 1 has a larger margin than one of class 0 (ties count half).
    NAN if one class has no image. */
 double answers_auc(const struct answer *answer, uint64_t count);
@@ -40,8 +40,8 @@ double answers_auc(const struct answer *answer, uint64_t count);
 #define ANSWERS_BINS 15
 double answers_calibration_error(const struct answer *answer, uint64_t count);
 
-/* The 95 % interval of a share of which `right` of `count` > 0 were seen (Wilson 1927).
- */
+/* The 95 % interval of a share of which `right` of `count` > 0 were seen (Wilson
+   1927). */
 struct answers_interval {
     double low, high; /* 0..1 */
 };

@@ -10,8 +10,8 @@
 
 #include "nn/model.h"
 
-/* Of the model, classes and multi_label are used. sum += weight times the outputs that
-   logprobs are of; both (rows, classes). */
+/* sum += weight times the outputs from which logprobs were computed; both (rows,
+   classes). Only classes and multi_label of the model are used. */
 void blend_add(const struct model *model, float *sum, const float *logprobs, int rows,
                float weight);
 

@@ -47,12 +47,12 @@ void confusion_add(struct confusion *confusion, int label, int predicted);
 void confusion_finish(struct confusion *confusion);
 void confusion_release(struct confusion *confusion);
 
-/* Of sets of classes. counts: (3, classes): support, predicted, correct. */
+/* For images with several classes. counts: (3, classes): support, predicted, correct. */
 void confusion_of_counts(struct confusion *confusion, int classes,
                          const uint64_t *counts);
 
-/* What counting `samples` answers takes at most, and what is left after confusion_finish.
- */
+/* Bytes that counting `samples` answers takes at most; bytes that are kept after
+   confusion_finish. */
 size_t confusion_bytes(int classes, uint64_t samples);
 size_t confusion_kept_bytes(int classes);
 
@@ -69,13 +69,13 @@ struct confusion_array {
 };
 /* Returns how many arrays there are. */
 int confusion_arrays(int classes, struct confusion_array array[CONFUSION_ARRAYS]);
-/* Of sets of classes: "class_counts" alone, for any number of classes. */
+/* For images with several classes: "class_counts" alone, for any number of classes. */
 struct confusion_array confusion_array_counts(int classes);
 /* "confusion" for any number of classes, as files of earlier versions have it. */
 struct confusion_array confusion_array_matrix(int classes);
 
-/* All arrays of an evaluation, one after the other: numbers, and the numbers themselves.
- */
+/* All arrays of an evaluation, one after the other: numbers, and the numbers
+   themselves. */
 size_t confusion_row_count(int classes);
 void confusion_row(const struct confusion *confusion, int32_t *row);
 

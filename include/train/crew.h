@@ -20,8 +20,8 @@ struct crew {
     const struct stage *stage; /* borrowed */
     const struct model *model; /* the stage's */
     struct parallel_plan plan;
-    int begin; /* op that passes begin with (train/features.h); those before stay packed
-                */
+    int begin; /* op that passes begin with (train/features.h); those before stay
+                  packed */
     int slots; /* workspaces of each lane: stage_slots */
     struct workspace *workspace;  /* owned: (slots, plan.lanes) */
     float *packed;                /* owned: the model's packed weights (nn/packed.h) */
@@ -32,8 +32,8 @@ void crew_init(struct crew *crew, const struct stage *stage,
                const struct parallel_plan *plan);
 void crew_release(struct crew *crew);
 
-/* Bytes of the workspaces and the packed weights. Of the stage: count, index and model.
- */
+/* Bytes of the workspaces and the packed weights. Of the stage: count, index and
+   model. */
 size_t crew_bytes(const struct stage *stage, const struct parallel_plan *plan);
 
 /* Packs the weights (the stage's flat vector), after each change of them and before the

@@ -23,12 +23,13 @@ struct evaluate_setup {
     struct loader *loader;   /* in file order */
     const float *params;
     const struct features *features; /* instead of the images; NULL: none */
-    int views; /* enum view_set: how often and in which ways it looks at an image */
-    double threshold; /* of images with several classes: the least probability of one */
-    /* Of images with one class: (samples of the split), answers_bytes of zeros, which
+    int views; /* enum view_set: the views of an image whose answers are averaged */
+    double threshold; /* least probability of an answer, for several classes per image */
+    /* For images with one class: (samples of the split), answers_bytes of zeros, which
        become all answers on every rank; NULL: not wanted. */
     struct answer *answer;
-    /* Of the probabilities (train/calibration.h), not of the loss; 0: none. */
+    /* Divides the logits of the answers (train/calibration.h), not those of the loss; 0:
+       none. */
     double temperature;
     double latest; /* timer_now seconds by which this rank must be done; INFINITY: none */
 };

@@ -62,9 +62,9 @@ void features_copy(const struct features *features, uint32_t view, uint64_t numb
 
 /* --- files --- */
 
-/* Of one view; of the text that tells all that its features depend on, and of no
-   other. Holds `/features`, float (count, row), with the text and the XXH3 of the floats
-   as attributes of the file, `of` and `hash`. */
+/* The file with the features of one view. `text` says all that they depend on; a file
+   with another text is not used. It holds `/features`, float (count, row), and two
+   attributes: `of`, the text, and `hash`, the XXH3 of the floats. */
 struct features_file {
     const char *folder;
     const char *text;

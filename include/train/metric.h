@@ -36,8 +36,8 @@ extern const char *const metric_words[];
 /* 0..1; of loss the loss. */
 double metric_value(enum metric metric, const struct evaluation *evaluation);
 
-/* Of class c, 0..1; NAN without what is divided by: answers with the class, or images of
-   it (recall, F1). */
+/* Scores of class c, 0..1; NAN if the divisor is 0: no answers with the class
+   (precision), or no images of it (recall, F1). */
 double metric_precision(const struct confusion *confusion, int c);
 double metric_recall(const struct confusion *confusion, int c);
 double metric_f1(const struct confusion *confusion, int c);

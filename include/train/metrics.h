@@ -62,10 +62,10 @@ struct metrics {
 void metrics_init(struct metrics *metrics, int classes);
 void metrics_release(struct metrics *metrics);
 
-/* What the counts of all evaluations that are kept take at most: all of a history that is
-   large with many classes. (Of sets it is less.) */
+/* Bytes that the counts of the kept evaluations take at most: the part of a history that
+   is large with many classes. (Multi-label sets take less.) */
 size_t metrics_bytes(int classes);
-/* What metrics_write allocates at most while it writes the counts. */
+/* Bytes that metrics_write allocates at most while it writes the counts. */
 size_t metrics_write_bytes(int classes);
 
 /* Makes `to`, initialised or already a copy, the same as `from`; its memory is reused. */
@@ -95,7 +95,7 @@ struct metrics_table {
     const char *split;  /* that the evaluations were of: "val" */
 };
 
-/* What a table begins with, of any run. */
+/* The first columns of the table of any run. */
 #define METRICS_TABLE_HEAD "step,epoch,train_loss,train_accuracy,"
 
 /* The whole history as CSV (RFC 4180, but lines end with LF), replaced atomically: a row

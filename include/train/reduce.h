@@ -27,7 +27,7 @@ enum reduce_tail {
     TAIL_COUNT = 16,
 };
 
-/* Of a lane: nodes and their vectors, [level]. */
+/* A lane's stack: nodes and their vectors, [level]. */
 struct reduce_stack {
     struct tree_stack nodes;
     float **vector; /* owned */

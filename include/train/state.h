@@ -24,8 +24,8 @@ struct run_state {
 struct state_vector {
     char group[32];
     float *data;
-    /* Of the tensors in the file: the optimizer's are trained ones, of slow weights also
-       statistics. */
+    /* Rules of the ranges whose tensors the file has: all for weights; trained ones for
+       the optimizer's vectors, and also statistics for slow weights. */
     unsigned rules;
 };
 #define STATE_VECTORS (2 + OPTIM_STATES)

@@ -82,10 +82,10 @@ enum status trainer_start_from(struct trainer *trainer,
                                const struct weights_source *source) MUST_CHECK;
 enum status trainer_resume(struct trainer *trainer, const char *checkpoint) MUST_CHECK;
 
-/* Train to the end. ST_OK: finished (or early_stop); ST_AGAIN: stopped on request or in
-   time for the deadline, with a checkpoint (none before the first step, while features
-   were computed); ST_FAIL: bad numbers, or the last state could
-   not be saved (train/writer.h). */
+/* Train to the end. ST_OK: finished (or early_stop). ST_AGAIN: stopped on request or in
+   time for the deadline, with a checkpoint, unless features were still being computed
+   before the first step. ST_FAIL: bad numbers, or the last state could not be saved
+   (train/writer.h). */
 enum status trainer_run(struct trainer *trainer) MUST_CHECK;
 
 /* Is it time to stop for the deadline? By rank 0's clock; false on other ranks. */

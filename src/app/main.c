@@ -76,7 +76,8 @@ static void main_print_help(void)
     for (int i = 0; i < COMMANDS; i++)
         cli_print_entry(main_commands[i].name, main_commands[i].summary);
     log_out("\nOptions:\n");
-    cli_print_entry("--help", "print this help; 'lockstep COMMAND --help': of a command");
+    cli_print_entry("--help",
+                    "print this help; 'lockstep COMMAND --help' prints a command's");
     cli_print_entry("--version", "print the version");
     log_out("\nExit status:\n");
     cli_print_entry("0", "done");

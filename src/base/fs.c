@@ -326,8 +326,8 @@ enum status fs_commit(const char *temp, const char *path)
 
 /* --- files that are written piece by piece --- */
 
-/* Of a FILE, only the call that fails leaves errno, and that may be any of its calls: the
-   reason is kept here. */
+/* Any call on a FILE may be the one that fails, and only that call sets errno: the reason
+   is kept here. */
 static ssize_t fs_writer_put(void *cookie, const char *bytes, size_t count)
 {
     struct fs_writer *writer = cookie;

@@ -120,8 +120,8 @@ static enum status lockfile_settle(struct lockfile *lock, struct lockfile_holder
 }
 
 /* One attempt. *held: another process has the lock. Where a file has another number
-   each time it is looked at, the system cannot know by it who has locked the same file.
- */
+   each time it is looked at, the system cannot know by it who has locked the same
+   file. */
 static enum status lockfile_try(struct lockfile *lock, struct lockfile_holder *holder,
                                 bool *held)
 {

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/div.h"
 #include "base/status.h"
 
 #define MMAP_BYTES (1 << 20)
@@ -48,7 +49,7 @@ void *mem_aligned(size_t count, size_t size)
     size_t bytes = mem_product(count, size);
     if (bytes > SIZE_MAX - MEM_HUGE)
         status_out_of_memory(bytes);
-    size_t rounded = (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+    size_t rounded = div_round_up(bytes, MEM_ALIGN);
     bool huge = rounded >= MEM_HUGE_LEAST;
     void *p;
     if (posix_memalign(&p, huge ? MEM_HUGE : MEM_ALIGN, rounded ? rounded : MEM_ALIGN))

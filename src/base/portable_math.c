@@ -54,7 +54,7 @@ static double trig_tail(double r, int first)
 }
 
 /* sin(x + quarter pi / 2) */
-static double trig(double x, int quarter)
+static double portable_trig(double x, int quarter)
 {
     double k = floor(x * TWO_BY_PI + 0.5);
     double r = x - k * PIO2_HIGH - k * PIO2_MID - k * PIO2_LOW;
@@ -65,12 +65,12 @@ static double trig(double x, int quarter)
 
 double portable_sin(double x)
 {
-    return trig(x, 0);
+    return portable_trig(x, 0);
 }
 
 double portable_cos(double x)
 {
-    return trig(x, 1);
+    return portable_trig(x, 1);
 }
 
 double portable_pow(double x, double y)

@@ -5,6 +5,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/mem.h"
 #include "base/timer.h"
@@ -23,6 +24,8 @@ struct trace_lane {
     int count;
     long lost;
     struct trace_span *span; /* owned: (spans) */
+    int details, last;       /* last: the detail of the last span that has one */
+    char **detail;           /* owned: (details), each once */
 };
 
 static struct trace_lane *lanes; /* owned; NULL: off */
@@ -49,10 +52,18 @@ void trace_start(int count, int spans, double origin)
     lanes = fresh;
 }
 
+static void trace_lane_release(struct trace_lane *lane)
+{
+    for (int i = 0; i < lane->details; i++)
+        free(lane->detail[i]);
+    free(lane->detail);
+    free(lane->span);
+}
+
 void trace_stop(void)
 {
     for (int i = 0; lanes && i < lane_count; i++)
-        free(lanes[i].span);
+        trace_lane_release(&lanes[i]);
     free(lanes);
     lanes = NULL;
 }
@@ -89,15 +100,39 @@ double trace_begin(void)
     return lanes ? timer_now() : 0;
 }
 
+/* A copy that lives as long as the lane. Layers follow each other in one order or the
+   other, so the search begins beside the last one: last, +1, -1, +2, -2, ... */
+static const char *trace_keep(struct trace_lane *lane, const char *detail)
+{
+    int count = lane->details;
+    for (int i = 0; i < count; i++) {
+        int away = i % 2 ? (i + 1) / 2 : count - i / 2;
+        int at = (lane->last + away) % count;
+        if (strcmp(lane->detail[at], detail) == 0) {
+            lane->last = at;
+            return lane->detail[at];
+        }
+    }
+    lane->detail = mem_resize(lane->detail, (size_t)count + 1, sizeof *lane->detail);
+    lane->detail[count] = mem_format("%s", detail);
+    lane->last = count;
+    lane->details++;
+    return lane->detail[count];
+}
+
 static void trace_put(const struct trace_span *span)
 {
     struct trace_lane *lane = trace_my_lane();
     if (!lane)
         return;
-    if (lane->count == span_count)
+    if (lane->count == span_count) {
         lane->lost++;
-    else
-        lane->span[lane->count++] = *span;
+        return;
+    }
+    struct trace_span *put = &lane->span[lane->count++];
+    *put = *span;
+    if (span->detail)
+        put->detail = trace_keep(lane, span->detail);
 }
 
 /* trace_begin returned 0 if tracing was off when the span began: it is left out. */

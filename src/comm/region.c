@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "abort.h"
+#include "base/div.h"
 #include "base/mem.h"
 
 #ifndef MADV_POPULATE_WRITE /* glibc before 2.35 */
@@ -42,8 +43,8 @@ static int region_make_file(struct region_place *place)
 }
 
 /* In the order in which they are tried. The second one is for kernels and sandboxes that
-   forbid the first, and for ranks in containers that do not see each other's processes.
- */
+   forbid the first, and for ranks in containers that do not see each other's
+   processes. */
 static const struct region_way {
     int (*make)(struct region_place *place); /* returns a descriptor, or -1 and errno */
     bool named;                              /* the file has to be removed */
@@ -140,7 +141,7 @@ static int region_try(const struct region_way *way, MPI_Comm node, int rank, int
 int region_open(struct region *region, MPI_Comm node, size_t bytes)
 {
     size_t page = (size_t)sysconf(_SC_PAGESIZE);
-    uint64_t mine = (bytes + page - 1) / page * page;
+    uint64_t mine = div_round_up(bytes, page);
     int rank, ranks, error = 0;
     char *base;
     MPI_CHECK(MPI_Comm_rank(node, &rank));

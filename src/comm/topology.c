@@ -63,8 +63,8 @@ bool topology_on_node(const struct topology *topology, int node, int rank)
     return rank >= topology->node_first[node] && rank < topology->node_first[node + 1];
 }
 
-/* The border of a share, in grains of n: the last block of `align` grains may be short.
- */
+/* The border of a share, in grains of n: the last block of `align` grains may be
+   short. */
 static int topology_border(int block, int align, int n)
 {
     int64_t grain = (int64_t)block * align;

@@ -77,8 +77,8 @@ static int fold_plan(int n, struct tree_held *held, int outs)
 }
 
 /* Elements [at, at + count). A sum at level i of the stack lies in out[i] from its first
-   addition on, so that no sum is copied; at levels without an output it lies in scratch.
- */
+   addition on, so that no sum is copied; at levels without an output it lies in
+   scratch. */
 static void fold_chunk(const struct tree_held *held, size_t at, size_t count,
                        float *const *out, int outs)
 {

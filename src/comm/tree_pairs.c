@@ -146,7 +146,8 @@ static void pairs_start_distribute(struct comm *comm, struct tree_group_sum *sum
 
 /* --- what follows the messages of each phase --- */
 
-static bool pairs_after_follow(struct comm *comm, struct tree_group_sum *sum)
+/* PAIRS_FOLLOW and PAIRS_RETURN are the last phase of their member. */
+static bool pairs_after_last(struct comm *comm, struct tree_group_sum *sum)
 {
     (void)comm, (void)sum;
     return false;
@@ -202,12 +203,6 @@ static bool pairs_after_distribute(struct comm *comm, struct tree_group_sum *sum
     return true;
 }
 
-static bool pairs_after_return(struct comm *comm, struct tree_group_sum *sum)
-{
-    (void)comm, (void)sum;
-    return false;
-}
-
 static void pairs_begin(struct comm *comm, struct tree_group_sum *sum)
 {
     struct tree_rounds rounds = pairs_rounds(sum);
@@ -234,9 +229,9 @@ static bool pairs_next(struct comm *comm, struct tree_group_sum *sum)
 {
     static bool (*const after[PAIRS_PHASES])(struct comm * comm,
                                              struct tree_group_sum * sum) = {
-        [PAIRS_FOLLOW] = pairs_after_follow,         [PAIRS_COUPLE] = pairs_after_couple,
-        [PAIRS_REDUCE] = pairs_after_reduce,         [PAIRS_RETURN] = pairs_after_return,
-        [PAIRS_DISTRIBUTE] = pairs_after_distribute,
+        [PAIRS_FOLLOW] = pairs_after_last,   [PAIRS_COUPLE] = pairs_after_couple,
+        [PAIRS_REDUCE] = pairs_after_reduce, [PAIRS_DISTRIBUTE] = pairs_after_distribute,
+        [PAIRS_RETURN] = pairs_after_last,
     };
     return after[sum->phase](comm, sum);
 }

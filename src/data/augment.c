@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/portable_math.h"
 #include "base/status.h"
 #include "data/view.h"
@@ -150,7 +151,7 @@ static void field_add(float (*restrict d)[STRIP_SPAN], int phase, int blocks,
 }
 
 /* x[i] = start + step * (left + i). */
-static void ramp(float start, float step, int left, int blocks, float *restrict x)
+static void warp_ramp(float start, float step, int left, int blocks, float *restrict x)
 {
     for (int b = 0; b < blocks; b++)
         for (int i = 0; i < LANES; i++)
@@ -274,12 +275,12 @@ static void warp_strip(const struct affine *m, struct field *field, int left, in
                        const struct augment_source *in, float *out)
 {
     float x[STRIP_SPAN], y[STRIP_SPAN], line[STRIP_SPAN * AUGMENT_CHANNELS];
-    int blocks = (width + LANES - 1) / LANES;
+    int blocks = div_up(width, LANES);
     bool black = in->c == 1 && in->edge == AUGMENT_EDGE_COLOUR && in->outside[0] == 0;
     size_t c = (size_t)in->c;
     for (int row = 0; row < in->out_h; row++) {
-        ramp(m->xy * (float)row + m->x0, m->xx, left, blocks, x);
-        ramp(m->yy * (float)row + m->y0, m->yx, left, blocks, y);
+        warp_ramp(m->xy * (float)row + m->x0, m->xx, left, blocks, x);
+        warp_ramp(m->yy * (float)row + m->y0, m->yx, left, blocks, y);
         if (field->elastic != 0) {
             int phase = row % CELL;
             for (int n = row == 0 ? 4 : phase == 0; n > 0; n--)
@@ -345,8 +346,8 @@ void augment_warp(const struct augment_draw *draw, struct shape shape, struct sh
         int width = w - left < STRIP_W ? w - left : STRIP_W;
         field.rng = draw->rng;
         field.first = left / CELL;
-        field.knots = (width + CELL - 1) / CELL + 3;
-        field.columns = (w + CELL - 1) / CELL + 3;
+        field.knots = div_up(width, CELL) + 3;
+        field.columns = div_up(w, CELL) + 3;
         warp_strip(&m, &field, left, width, &source,
                    out + (size_t)left * (size_t)shape.c);
     }

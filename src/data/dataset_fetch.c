@@ -74,8 +74,8 @@ void dataset_reserve(struct dataset *dataset, enum dataset_split split, size_t n
     }
 }
 
-/* The end of the run that begins with pick[begin]: small gaps, about RUN_BYTES at most.
- */
+/* The end of the run that begins with pick[begin]: small gaps, about RUN_BYTES at
+   most. */
 static size_t store_run_end(const struct dataset_store *store, size_t begin, size_t n)
 {
     const struct dataset_pick *pick = store->pick;

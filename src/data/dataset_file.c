@@ -118,8 +118,8 @@ static enum status dataset_read_hashes_extent(struct h5file *file,
     return ST_OK;
 }
 
-/* Shape and type of the pixels of one split, compared with those of train, the first one.
- */
+/* Shape and type of the pixels of one split, compared with those of train, the first
+   one. */
 static enum status dataset_read_image_extent(struct h5file *file,
                                              enum dataset_split split,
                                              struct dataset_info *info)

@@ -30,7 +30,7 @@ static inline uint64_t dataset_at(struct dataset_extent extent, uint64_t i)
     return extent.offset ? extent.offset[i] : i * extent.image;
 }
 
-/* Of images [first, first + n). */
+/* Bytes of images [first, first + n). */
 static inline size_t dataset_extent_bytes(struct dataset_extent extent, uint64_t first,
                                           uint64_t n)
 {
@@ -112,7 +112,7 @@ enum status dataset_write_weights(struct h5file *file, const float *weights, siz
 
 #define DATASET_HASH_KIND "lockstep" /* the attribute hash is that of dataset_hash.c */
 
-/* Of the class names, from `hash` on. */
+/* Continues `hash` with the class names. */
 uint64_t dataset_hash_names(const struct dataset_info *info, uint64_t hash);
 
 /* Can a program that knows format 1 only read the set? */

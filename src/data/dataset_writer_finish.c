@@ -30,8 +30,8 @@ static enum status writer_check_classes(const struct dataset_writer *writer)
     return ST_OK;
 }
 
-/* Of all training pixels, on the 0..1 scale. The sums are of integers and exact. A
-   channel of one value has std 1: the network sees 0 there. */
+/* Computes both over all training pixels, on the 0..1 scale. The sums are integers, so
+   they are exact. A channel with a single value gets std 1: the network sees 0 there. */
 static enum status writer_mean_and_std(struct dataset_writer *writer)
 {
     struct dataset_info *info = &writer->info;

@@ -1,5 +1,5 @@
-/* export: a list of the images with what folders cannot hold: weights, several classes.
- */
+/* export: a list of the images with what folders cannot hold: weights, several
+   classes. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

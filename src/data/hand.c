@@ -170,7 +170,7 @@ static void flatten_run(const struct glyph_knot *knots, int first, int last,
 }
 
 /* Turns strokes into points; curves end at corners. */
-static void flatten(const struct glyph_knot *knots, int count, struct ink *ink)
+static void hand_flatten(const struct glyph_knot *knots, int count, struct ink *ink)
 {
     int first = 0;
     ink->count = 0;
@@ -185,7 +185,7 @@ static void flatten(const struct glyph_knot *knots, int count, struct ink *ink)
     }
 }
 
-static float snap(float value, float grid)
+static float hand_snap(float value, float grid)
 {
     float steps = value / grid + (value < 0.0f ? -0.5f : 0.5f);
     return grid * (float)(int)steps;
@@ -193,7 +193,7 @@ static float snap(float value, float grid)
 
 /* Adds noise finer than the knots; on some letters also the steps of a coarse tablet, or
    a gap where the pen left the paper. */
-static void roughen(struct rng *rng, struct ink *ink, float extent)
+static void hand_roughen(struct rng *rng, struct ink *ink, float extent)
 {
     float rough = rng_uniform(rng);
     rough = 0.012f * extent * rough * rough;
@@ -204,8 +204,8 @@ static void roughen(struct rng *rng, struct ink *ink, float extent)
     if (hand_chance(rng, 0.2f)) {
         float grid = extent * rng_range(rng, 0.02f, 0.08f);
         for (int i = 0; i < ink->count; i++) {
-            ink->points[i].x = snap(ink->points[i].x, grid);
-            ink->points[i].y = snap(ink->points[i].y, grid);
+            ink->points[i].x = hand_snap(ink->points[i].x, grid);
+            ink->points[i].y = hand_snap(ink->points[i].y, grid);
         }
     }
     if (hand_chance(rng, 0.06f)) {
@@ -224,6 +224,6 @@ void hand_write(struct rng *rng, const struct glyph *form, struct ink *ink)
     stretch_ends(rng, knots, count);
     join_strokes(rng, knots, count);
     count = add_hooks(rng, knots, count);
-    flatten(knots, count, ink);
-    roughen(rng, ink, knots_extent(knots, count));
+    hand_flatten(knots, count, ink);
+    hand_roughen(rng, ink, knots_extent(knots, count));
 }

@@ -182,7 +182,7 @@ enum status import_list_folder(const char *folder, char ***paths, int *count)
     *paths = NULL;
     *count = 0;
     TRY(import_scan_all(&set, folder));
-    import_report_passed(&set.passed, "");
+    import_report_passed(&set.passed);
     if (set.count == 0)
         st = status_fail(ST_FAIL, "'%s' holds no pictures", folder);
     else

@@ -17,7 +17,7 @@
 #define REPORT_IMBALANCE 10
 #define REPORT_HEAD      "path,reason\n" /* of FILE.skipped.csv */
 
-void import_report_passed(const struct import_passed *passed, const char *place)
+void import_report_passed(const struct import_passed *passed)
 {
     if (passed->droppings)
         log_note("passed over %zu hidden files and folders, and those of other programs "
@@ -27,11 +27,11 @@ void import_report_passed(const struct import_passed *passed, const char *place)
         log_note("passed over %zu links that lead back to a folder above them",
                  passed->loops);
     if (passed->others)
-        log_note("passed over %zu %s%s%s%s%s", passed->others,
+        log_note("passed over %zu %s%s%s%s", passed->others,
                  passed->others > 1 ? "files that are no pictures"
                                     : "file that is no picture",
-                 place, passed->example ? ", '" : "",
-                 passed->example ? passed->example : "", passed->example ? "'" : "");
+                 passed->example ? ", '" : "", passed->example ? passed->example : "",
+                 passed->example ? "'" : "");
 }
 
 static void report_sizes(const struct import_set *set,
@@ -73,6 +73,23 @@ static void report_flat(const struct import_set *set)
                  flat == 1 ? " is" : "s are", first->path);
 }
 
+/* A scan of several sheets, or a picture and its thumbnail. */
+static void report_pages(const struct import_set *set)
+{
+    const struct import_picture *first = NULL;
+    size_t several = 0;
+    for (size_t i = 0; i < set->count; i++) {
+        const struct import_picture *p = &set->picture[i];
+        if (p->reason || !p->several_pages)
+            continue;
+        first = first ? first : p;
+        several++;
+    }
+    if (several)
+        log_note("%zu file%s several pages, of which the first is taken, like '%s'",
+                 several, several == 1 ? " has" : "s have", first->path);
+}
+
 static void report_inverted(const struct import_set *set)
 {
     size_t inverted = 0, kept = 0;
@@ -97,20 +114,22 @@ void import_report_facts(const struct import_set *set,
         dark += !p->reason && p->dark_range;
         colour += !p->reason && p->colour;
     }
-    import_report_passed(&set->passed, " in a class folder");
+    import_report_passed(&set->passed);
     report_flat(set);
+    report_pages(set);
     if (options->treatment.invert == TREATMENT_INVERT_EACH)
         report_inverted(set);
     if (clear)
-        log_note("%zu pictures are transparent in places: laid on white%s", clear,
+        log_note("%zu %s transparent in places: laid on white%s", clear,
+                 clear == 1 ? "picture is" : "pictures are",
                  black ? ", or on black where white would hide them" : "");
     if (black)
-        log_note("%zu of them were laid on black", black);
+        log_note("%zu of them %s laid on black", black, black == 1 ? "was" : "were");
     if (dark)
-        log_note(
-            "%zu pictures have 16 bits, but use 12 of them at most and become nearly "
-            "black; use --range auto or --range 0,4095",
-            dark);
+        log_note("%zu %s 12 of 16 bits at most, and %s nearly black; use --range auto or "
+                 "--range 0,4095",
+                 dark, dark == 1 ? "picture uses" : "pictures use",
+                 dark == 1 ? "becomes" : "become");
     if (options->channels == 3 && colour < kept)
         log_note(
             "%zu of %zu pictures have colour; the grey ones get three equal channels",
@@ -195,8 +214,11 @@ static void report_imbalance(const struct import_set *set)
     if (least >= 0 && count[most] > REPORT_IMBALANCE * count[least])
         log_note(
             "the classes are unbalanced: '%s' has %zu pictures for training, '%s' has "
-            "%zu",
-            set->class_name[most], count[most], set->class_name[least], count[least]);
+            "%zu; for the training, train.class_weights = auto lets %s",
+            set->class_name[most], count[most], set->class_name[least], count[least],
+            set->multi_label ? "pictures with and without a class count alike"
+                             : "all count alike, data.sampling = balanced lets all "
+                               "come equally often");
 }
 
 void import_report_table(const struct import_set *set, const char *out,

@@ -51,6 +51,7 @@ struct import_picture {
     bool transparent;   /* was laid on white */
     bool laid_on_black; /* on black, because white would have made it flat */
     bool dark_range;    /* 16 bits that use the low end alone */
+    bool several_pages; /* the file has more than the one that was read */
     bool flat;          /* all pixels are equal */
 };
 
@@ -134,9 +135,8 @@ enum status import_scan(struct import_set *set, const char *folder) MUST_CHECK;
    has no name. */
 enum status import_scan_all(struct import_set *set, const char *folder) MUST_CHECK;
 
-/* Notes on what was passed over. place: where the other files are, " in a class folder",
-   or "". */
-void import_report_passed(const struct import_passed *passed, const char *place);
+/* Notes on what was passed over. */
+void import_report_passed(const struct import_passed *passed);
 
 /* Reads a list (RFC 4180); the first line names the columns: path, label, and perhaps
    split, group, weight. `text` is the file's content, which is changed. Paths are

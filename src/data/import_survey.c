@@ -15,7 +15,7 @@
 #define SURVEY_SIZES                                                                    \
     1000                   /* pictures to look at before sizes that differ are an error \
                             */
-#define SURVEY_BAD_MOST 20 /* unreadable files that are named */
+#define SURVEY_BAD_MOST 20 /* unreadable files that notes name */
 
 struct survey {
     struct import_set *set;
@@ -96,6 +96,7 @@ static void survey_work(void *context, size_t i, void *slot)
     facts->transparent = told.was_transparent;
     facts->laid_on_black = told.laid_on_black;
     facts->dark_range = told.dark_range && survey->reader.range == IMAGE_RANGE_FULL;
+    facts->several_pages = told.first_of_several;
     facts->flat = survey_is_flat(&image);
     survey_border(&image, facts);
     import_unload(survey->set, &image);
@@ -184,7 +185,8 @@ static enum status survey_take(void *context, size_t i, void *slot)
     return ST_OK;
 }
 
-/* All unreadable files are named at once, up to a limit. */
+/* All unreadable files are named at once; up to a limit, if FILE.skipped.csv will name
+   all of them. */
 static enum status survey_check_bad(const struct survey *survey)
 {
     const struct import_options *options = survey->options;
@@ -194,7 +196,7 @@ static enum status survey_check_bad(const struct survey *survey)
     if (bad == 0)
         return ST_OK;
     bool fails = (double)bad > most || bad == set->count;
-    for (size_t i = 0; i < set->count && told < SURVEY_BAD_MOST; i++) {
+    for (size_t i = 0; i < set->count && (fails || told < SURVEY_BAD_MOST); i++) {
         if (!set->picture[i].unreadable)
             continue;
         told++;

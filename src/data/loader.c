@@ -209,7 +209,7 @@ const uint8_t *loader_label_set(const struct loader *loader, uint64_t i)
     return dataset_label_set(loader->dataset, loader->split, i);
 }
 
-/* Of the images, once they are fitted. */
+/* The shape of the images once they are fitted. */
 static struct shape loader_fitted_shape(const struct loader *loader)
 {
     return loader->match ? loader->match->shape : loader->dataset->info.shape;

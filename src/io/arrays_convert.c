@@ -4,9 +4,7 @@
 
 #include "arrays_impl.h"
 
-#define FILL_NUMBERS                                                  \
-    1024 /* converted at a time, where they are not stored in C order \
-          */
+#define FILL_NUMBERS 1024 /* converted at a time, if they are not in C order */
 
 size_t arrays_type_size(enum array_type type)
 {

@@ -114,8 +114,8 @@ static enum status npz_open_member(struct arrays *file, size_t i, zip_file_t **m
     return ST_OK;
 }
 
-/* NULL, or what is wrong with it. *left: the bytes that the whole member may still have.
- */
+/* NULL, or what is wrong with it. *left: the bytes that the whole member may still
+   have. */
 static const char *npz_judge(const zip_stat_t *s, size_t *left)
 {
     const zip_uint64_t needed = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |

@@ -1,7 +1,7 @@
 /* safetensors: 8 bytes of length (little-endian), a JSON object of that length, data.
    {"NAME": {"dtype": "F32", "shape": [2, 3], "data_offsets": [BEGIN, END]}, ...,
-   "__metadata__": {"KEY": "TEXT", ...}}; offsets count from the first byte of the data.
- */
+   "__metadata__": {"KEY": "TEXT", ...}}; offsets count from the first byte of the
+   data. */
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>

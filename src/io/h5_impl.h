@@ -33,7 +33,7 @@ const char *h5_reason(void);
    attribute is not limited. The caller closes it. */
 hid_t h5_access_list(void);
 
-/* Of the path; nothing is open yet. */
+/* A handle for the path; nothing is open yet. */
 struct h5file *h5_new(const char *path);
 
 /* Makes the group and its parents, as far as they do not exist. */
@@ -42,7 +42,7 @@ enum status h5_make_group(struct h5file *file, const char *name) MUST_CHECK;
 /* Makes the parents of `name` only. */
 enum status h5_make_parent(struct h5file *file, const char *name) MUST_CHECK;
 
-/* Has the file probed by a child process if probing is on (io/h5probe.h). */
+/* If probing is on, lets a child process probe the file (io/h5probe.h). */
 enum status h5_probe(const char *path) MUST_CHECK;
 /* Is this the probing process? */
 bool h5_is_probe(void);
@@ -56,7 +56,7 @@ hid_t h5_read_driver(void);
 bool h5_is_number(hid_t type);
 /* The type that holds all values of the stored one, which is a number. */
 enum h5file_type h5_nearest_type(hid_t stored);
-/* In memory, and in files that are written. */
+/* HDF5's type for it in memory, and in files that are written. */
 hid_t h5_memory_type(enum h5file_type type);
 hid_t h5_file_type(enum h5file_type type);
 

@@ -68,8 +68,8 @@ static struct kind kind_make(enum kind_class class, const char *words, const cha
     return kind;
 }
 
-/* What the first file in a zip archive says about programs that use zip as a container.
- */
+/* What the first file in a zip archive says about programs that use zip as a
+   container. */
 static struct kind kind_of_zip(const uint8_t *data, size_t bytes, const struct kind *zip)
 {
     size_t length = bytes >= 30 ? data[26] + 256u * data[27] : 0;

@@ -8,9 +8,7 @@
 #include "io/text.h"
 #include "predictions_impl.h"
 
-#define ROW_DIGITS                                                       \
-    9 /* a probability of single precision is the same after it was read \
-       */
+#define ROW_DIGITS 9 /* they give back every float exactly */
 
 void predictions_row_release(struct predictions_row *row)
 {
@@ -122,7 +120,7 @@ static bool row_read_list(const struct predictions_head *head, const json_t *arr
     return true;
 }
 
-/* Of "top" and "labels" one is the beginning of the other. */
+/* One of "top" and "labels" is the beginning of the other: the longer one is read. */
 static bool row_read_answer(const struct predictions_head *head, const json_t *object,
                             struct predictions_row *row)
 {

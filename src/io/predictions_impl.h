@@ -9,7 +9,8 @@
 #define PREDICTIONS_HEAD "{\"lockstep\": \"predictions under way\""
 char *predictions_head_text(const struct predictions_head *head);
 
-/* Of one whole line; false, with nothing in *row: it is none of predictions_row_text. */
+/* Reads one whole line; false, and *row is empty, if predictions_row_text did not write
+   it. */
 bool predictions_row_parse(const struct predictions_head *head, const char *line,
                            struct predictions_row *row);
 

@@ -1,5 +1,5 @@
-/* predictions: the journal's rows as a table and as JSON lines, and the list of formats.
- */
+/* predictions: the journal's rows as a table and as JSON lines, and the list of
+   formats. */
 #include <stdlib.h>
 #include <string.h>
 

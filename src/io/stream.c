@@ -155,8 +155,8 @@ static enum status stream_read_unit(struct stream *s, unsigned *unit, bool *end)
     return ST_OK;
 }
 
-/* Puts the next character as UTF-8 into s->ready. A lone half of a pair becomes U+FFFD.
- */
+/* Puts the next character as UTF-8 into s->ready. A lone half of a pair becomes
+   U+FFFD. */
 static enum status stream_read_character(struct stream *s, bool *end)
 {
     unsigned c = 0, low = 0;

@@ -97,8 +97,8 @@ static bool target_is(const char *path, const struct stat *target,
                                                 : target_is_hdf5(path, kind)));
 }
 
-/* Of another kind for sure. A file of no known kind, or that cannot be read now, may be a
-   damaged one of this kind. */
+/* Is the file certainly of another kind? One of no known kind, or one that cannot be read
+   now, may be a damaged file of this kind. */
 static bool target_is_other(const char *path, const struct target_kind *kind)
 {
     struct kind found;

@@ -94,8 +94,8 @@ static double exchange_vectors_time(const struct exchange_vectors *v, int calls)
     return seconds / calls;
 }
 
-/* CPU time: the calls of a sum, each made when everything it could wait for has arrived.
- */
+/* CPU time: the calls of a sum, each made when everything it could wait for has
+   arrived. */
 static double exchange_vectors_time_busy(const struct exchange_vectors *v, double between,
                                          int polls)
 {

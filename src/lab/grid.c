@@ -14,10 +14,8 @@
 #include "base/mem.h"
 #include "lab/trial.h"
 
-/* The environment that this process was started with. What MPI and OpenMP have added to
-   it since would mislead children, which start them anew. The caller frees memory and
-   list.
- */
+/* The environment that this process was started with, without what MPI and OpenMP have
+   added since: that would mislead child processes. The caller frees memory and list. */
 static enum status grid_environment(const char *hidden, char **memory, char ***list)
 {
     FILE *file = fopen("/proc/self/environ", "r");

@@ -98,8 +98,8 @@ void scaling_need(struct scaling *s, int ranks, long long batch)
     scaling_need_point(s, concurrent, samples);
 }
 
-/* Of the points of `ranks` ranks, the one with the most samples of at most x
-   (scaling_turn_samples); NULL: there is none. */
+/* The point of `ranks` ranks with the most samples, at most x (scaling_turn_samples);
+   NULL: there is none. */
 static const struct workload_point *scaling_point_below(const struct scaling *s,
                                                         int ranks, double x)
 {
@@ -113,7 +113,8 @@ static const struct workload_point *scaling_point_below(const struct scaling *s,
     return best;
 }
 
-/* The same, the one with the fewest samples of more than x. */
+/* The point of `ranks` ranks with the fewest samples, more than x; NULL: there is
+   none. */
 static const struct workload_point *scaling_point_above(const struct scaling *s,
                                                         int ranks, double x)
 {

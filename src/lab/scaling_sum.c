@@ -1,5 +1,5 @@
-/* scaling: the sums over ranks, piece by piece, as a simulation of the link and the CPU.
- */
+/* scaling: the sums over ranks, piece by piece, as a simulation of the link and the
+   CPU. */
 #include <math.h>
 
 #include "comm/world.h"

@@ -1,5 +1,5 @@
-/* strategy: the layer as its strategies see it, and what a member of a team takes of it.
- */
+/* strategy: the layer as its strategies see it, and what a member of a team takes of
+   it. */
 #include "base/div.h"
 #include "nn/layer_shape.h"
 #include "strategy_impl.h"

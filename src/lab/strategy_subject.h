@@ -1,5 +1,5 @@
-/* strategy_subject: the layers and blocks of a table, with the data of a training step.
- */
+/* strategy_subject: the layers and blocks of a table, with the data of a training
+   step. */
 #ifndef LOCKSTEP_LAB_STRATEGY_SUBJECT_H
 #define LOCKSTEP_LAB_STRATEGY_SUBJECT_H
 

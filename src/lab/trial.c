@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/div.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -67,7 +68,7 @@ static size_t trial_letters_count(struct shape shape, int least, int batch)
 {
     size_t room = TRIAL_BYTES / dataset_image_bytes(shape);
     size_t wanted = (size_t)least < room ? (size_t)least : room;
-    size_t size = (size_t)batch, batches = (wanted + size - 1) / size;
+    size_t size = (size_t)batch, batches = div_up_u64(wanted, size);
     return (batches > 0 ? batches : 1) * size;
 }
 

@@ -11,8 +11,8 @@
 #include "nn/model.h"
 #include "spec_line.h"
 
-/* Lines that may be read, blocks' again and again: a limit for blocks of blocks of lines
-   that are all left out. */
+/* Lines that may be read, those of a block once for each use: a limit for nested blocks
+   whose lines are all left out. */
 #define BUILD_LINES (8 * MODEL_LAYERS)
 
 #define BUILD_PARAMETERS 32 /* of a block */
@@ -62,7 +62,7 @@ enum status build_find(const struct build *build, const struct build_scope *scop
 enum status build_add_name(struct build *build, const struct build_scope *scope,
                            const char *where, const char *name, int value) MUST_CHECK;
 
-/* The name of a line that is left out. Another one that stays may have it already. */
+/* Adds the name of a line that is left out. A line that stays may have it already. */
 enum status build_leave_out(struct build *build, const struct build_scope *scope,
                             const char *where, const char *name, int value) MUST_CHECK;
 
@@ -83,8 +83,8 @@ char *build_substitute(const struct build_scope *scope, const char *where,
 enum status build_condition(const struct build *build, const struct build_scope *scope,
                             const char *where, const char *text, bool *stays) MUST_CHECK;
 
-/* Of all layers: the last one gives as many outputs as there are classes, and the others
-   are used. */
+/* ST_USAGE unless the last layer has an output for each class and all other layers are
+   used. */
 enum status build_check_end(const struct build *build) MUST_CHECK;
 
 /* Adds the layers of the model's spec: model->layer, params, ranges, flops. */

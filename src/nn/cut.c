@@ -108,8 +108,8 @@ double cut_cost(const struct model_cut *cut, int part, const double *cost)
     return sum;
 }
 
-/* Of units [0, u) in p parts: the cost of the slowest part, and where the last one
-   begins. */
+/* The best cut of units [0, u) into p parts: the cost of its slowest part, and where its
+   last part begins. */
 struct cut_cell {
     double slowest;
     int begin;

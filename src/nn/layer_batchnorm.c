@@ -18,7 +18,7 @@ static const struct layer_batchnorm_state *batchnorm_state(const struct layer *l
     return (const struct layer_batchnorm_state *)layer;
 }
 
-/* Of the tensors: the first statistic. */
+/* The index of the first statistic among the tensors. */
 static int batchnorm_mean(const struct layer *layer)
 {
     return layer->tensors - 2;

@@ -85,8 +85,8 @@ static void init_zero(const struct layer *layer, double unused, struct rng *rng,
     memset(values, 0, layer->tensor[0].count * sizeof *values);
 }
 
-/* Of each group, as many filters as it has inputs copy one input each; the others are as
-   they are in PyTorch. */
+/* In each group the first filters copy one input each, as many as it has inputs; the
+   others are initialised as in PyTorch. */
 static void init_dirac(const struct layer *layer, double unused, struct rng *rng,
                        float *values)
 {

@@ -120,6 +120,14 @@ static enum status spec_unknown_option(const struct layer_spec *spec, const char
     FAIL(ST_USAGE, "%s: %s: unknown option '%s'", spec->where, spec->name, word);
 }
 
+static int spec_index_of(const char *word, const char *const *words)
+{
+    for (int i = 0; words[i]; i++)
+        if (strcmp(words[i], word) == 0)
+            return i;
+    return -1;
+}
+
 /* Other programs write a layer's main number without a name: "dropout 0.5". */
 static enum status spec_extra_value(const struct layer_spec *spec, const char *word,
                                     const char *const *keys)
@@ -128,6 +136,9 @@ static enum status spec_extra_value(const struct layer_spec *spec, const char *w
     char given[SPEC_WORD];
     double number;
     bool meant = false;
+    if (spec_index_of(word, keys) >= 0)
+        FAIL(ST_USAGE, "%s: %s: '%s' needs a value: %s=...", spec->where, spec->name,
+             word, word);
     for (int i = 0; keys[0] && i < 4; i++)
         meant = meant || strcmp(keys[0], main_keys[i]) == 0;
     if (meant && !spec_find_option(spec, keys[0], given) &&
@@ -135,14 +146,6 @@ static enum status spec_extra_value(const struct layer_spec *spec, const char *w
         FAIL(ST_USAGE, "%s: %s: '%s' is one value too many, did you mean '%s=%s'?",
              spec->where, spec->name, word, keys[0], word);
     FAIL(ST_USAGE, "%s: %s: '%s' is one value too many", spec->where, spec->name, word);
-}
-
-static int spec_index_of(const char *word, const char *const *words)
-{
-    for (int i = 0; words[i]; i++)
-        if (strcmp(words[i], word) == 0)
-            return i;
-    return -1;
 }
 
 enum status layer_spec_only(const struct layer_spec *spec, bool value,

@@ -24,15 +24,16 @@ struct layer_init {
 /* Reads init=; absent: pytorch. filters: the layer is a convolution. */
 enum status layer_spec_init(const struct layer_spec *spec, bool filters,
                             struct layer_init *init) MUST_CHECK;
-/* Of "whiten": until the data are there (nn/whiten.h) as pytorch, with a bias of 0. */
+/* Is it "whiten"? Until the data are there (nn/whiten.h), such weights are those of
+   "pytorch" with a bias of 0. */
 bool layer_init_whitens(const struct layer_init *init);
 /* Writes tensor t, in the file's order. Tensor 0 is the weight. */
 void layer_init_values(const struct layer *layer, int t, const struct layer_init *init,
                        struct rng *rng, float *values);
 
-/* Of a norm's weight, for layer_spec_word. Zero, at the end of a residual branch, makes
-   the branch begin as nothing (P. Goyal et al., "Accurate, large minibatch SGD", 2017,
-   section 5.1). */
+/* How the weight of a norm begins, for layer_spec_word. With zero, a residual branch that
+   ends in the norm adds nothing at first (P. Goyal et al., "Accurate, large minibatch
+   SGD", 2017, section 5.1). */
 enum layer_norm_init { LAYER_NORM_ONE, LAYER_NORM_ZERO };
 extern const char *const layer_norm_inits[];
 

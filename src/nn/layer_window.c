@@ -7,8 +7,8 @@
 #include "layer_spec.h"
 #include "model_impl.h"
 
-/* "3" or "3x2": along the rows and the columns. *out keeps its default if it is absent.
- */
+/* "3" or "3x2": along the rows and the columns. *out keeps its default if it is
+   absent. */
 static enum status window_read(const struct layer_spec *spec, const char *key, int lo,
                                int hi, struct shape *out)
 {

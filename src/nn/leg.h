@@ -33,9 +33,9 @@ struct legs {
     int step; /* from op to op: 1 or -1 */
     int count;
     struct leg *leg; /* owned: (count) */
-    int *of;         /* owned: (ops): the leg in which it writes its results */
-    int *gathered; /* owned: (ops): the leg in which it begins, that one or the one before
-                    */
+    int *of;         /* owned: (ops): the leg in which an op writes its results */
+    int *gathered;   /* owned: (ops): the leg in which it begins: of[op] or the one
+                        before */
 };
 
 /* The passes' legs (LEG_PASSES); the caller releases each. */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 
 static int lifetime_larger_first(const void *a, const void *b)
@@ -16,7 +17,7 @@ static int lifetime_larger_first(const void *a, const void *b)
 
 static size_t lifetime_aligned(size_t bytes)
 {
-    return (bytes + MEM_ALIGN - 1) / MEM_ALIGN * MEM_ALIGN;
+    return div_round_up(bytes, MEM_ALIGN);
 }
 
 /* placed: by place. Returns the index at which the buffer belongs. */

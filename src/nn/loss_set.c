@@ -48,7 +48,8 @@ static double loss_set_focus(double x, double gamma)
     return x > 0 ? portable_pow(x, gamma) : 0;
 }
 
-/* Of the class, with the weight w of its positive term; *slope: with respect to x. */
+/* The loss of one class; w: the weight of its positive term. *slope: the derivative with
+   respect to x. */
 static double loss_set_term(const struct loss *loss, const struct loss_answer *a,
                             double t, double w, double *slope)
 {

@@ -1,14 +1,15 @@
-/* model_layout: where the tensors of a model lie in its flat vector, and by which rules.
- */
+/* model_layout: where the tensors of a model lie in its flat vector, and by which
+   rules. */
 #include <string.h>
 
+#include "base/div.h"
 #include "model_impl.h"
 
 #define MODEL_ALIGN 16 /* floats: a tensor begins at a cache line */
 
 static size_t model_align(size_t n)
 {
-    return (n + MODEL_ALIGN - 1) / MODEL_ALIGN * MODEL_ALIGN;
+    return div_round_up(n, MODEL_ALIGN);
 }
 
 void model_place_tensors(struct model *model, struct layer *layer)

@@ -1,5 +1,5 @@
-/* model_ops: what a model runs: its layers, some of them fused, and how they are wired.
- */
+/* model_ops: what a model runs: its layers, some of them fused, and how they are
+   wired. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +41,8 @@ static void model_wire_ops(struct model *model)
 
 /* --- which layers are fused --- */
 
-/* What runs the layer and those behind it, *members; NULL: the layer alone. */
+/* The fused block that runs the layer and some behind it, *members; NULL: the layer runs
+   alone. */
 static struct layer *model_find_block(const struct model *model, int first,
                                       struct layer_members *members)
 {

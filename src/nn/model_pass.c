@@ -56,7 +56,7 @@ static struct pass model_op_pass(const struct model *model, const struct workspa
     return view;
 }
 
-/* Leaves the pass some images of the grain. */
+/* Restricts the pass to some images of the grain. */
 static void pass_take(struct pass *pass, const struct layer *layer, struct span images)
 {
     size_t first = (size_t)images.begin, in = first * (size_t)shape_size(layer->in);
@@ -258,7 +258,7 @@ int model_find_bad(const struct model *model, struct workspace *ws,
     return bad;
 }
 
-/* In evaluation the label or the set alone counts. */
+/* Evaluation uses only the label or the set. */
 static struct target model_target(const struct workspace *ws,
                                   const struct grain_pass *pass, int i)
 {

@@ -59,14 +59,14 @@ static void model_print_inputs(struct table *table, const struct model *model, i
                     model_value_name(model, l->input[1]));
 }
 
-/* layer -1: a row that is none. */
+/* layer -1: the row of something else. */
 static void model_print_frozen(struct table *table, const struct model *model, int layer)
 {
     const struct layer *l = layer < 0 ? NULL : model->layer[layer];
     table_cellf(table, "%s", l && l->tensors > 0 && !layer_changes(l) ? "frozen" : "");
 }
 
-/* What follows the row of a layer, or of none (-1). */
+/* The last cells of the row of a layer, or of something else (-1). */
 static void model_print_more(struct table *table, const struct model *model, int layer,
                              bool graph, bool frozen)
 {

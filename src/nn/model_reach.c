@@ -16,7 +16,7 @@ static int model_window_reach(const struct window *window, int out, int in)
     return last < in ? last : in;
 }
 
-/* What a layer needs of its first input for `out` of its output. */
+/* The part of its first input that a layer needs for the part `out` of its output. */
 static struct model_reach model_layer_reach(const struct layer *layer,
                                             struct model_reach out)
 {

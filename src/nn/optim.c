@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "base/portable_math.h"
 #include "kernels/kernels.h"
@@ -47,7 +48,7 @@ unsigned optim_state_rules(const char *name)
 
 static int optim_segment_chunks(const struct optim_segment *segment)
 {
-    return (int)((segment->end - segment->begin + OPTIM_CHUNK - 1) / OPTIM_CHUNK);
+    return (int)div_up_u64(segment->end - segment->begin, OPTIM_CHUNK);
 }
 
 /* May the two neighbours be one segment? */

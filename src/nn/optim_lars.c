@@ -23,7 +23,7 @@ static void lars_apply(const struct update_factors *factors,
     kernels()->update_sgd(factors, vectors, begin, end);
 }
 
-/* Of weights and gradients as they are, summed over the batch. */
+/* Squares of the weights and of the gradients as summed over the batch, not scaled. */
 static struct optim_squares lars_measure(const struct update_factors *factors,
                                          const struct update_vectors *vectors,
                                          size_t begin, size_t end)

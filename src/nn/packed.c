@@ -1,5 +1,6 @@
 #include "nn/packed.h"
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "model_impl.h"
 
@@ -8,7 +9,7 @@
 static void packed_place(struct model *model, struct layer_packed *packed)
 {
     packed->offset = model->packed;
-    model->packed += (packed->floats + PACKED_ALIGN - 1) / PACKED_ALIGN * PACKED_ALIGN;
+    model->packed += div_round_up(packed->floats, PACKED_ALIGN);
 }
 
 bool model_packs_back(const struct model *model, int op)

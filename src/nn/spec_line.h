@@ -1,5 +1,5 @@
-/* spec_line: a line of a spec as words. A line is text that its owner changes in place.
- */
+/* spec_line: a line of a spec as words. A line is text that its owner changes in
+   place. */
 #ifndef LOCKSTEP_NN_SPEC_LINE_H
 #define LOCKSTEP_NN_SPEC_LINE_H
 
@@ -16,8 +16,8 @@ enum status spec_check_words(const char *text, const char *where) MUST_CHECK;
 enum status spec_check_word(const char *word, size_t length,
                             const char *where) MUST_CHECK;
 
-/* Copies the next word of *text, cut to fit, and moves *text behind it; false at the end.
- */
+/* Copies the next word of *text, cut to fit, and moves *text behind it; false at the
+   end. */
 bool spec_next_word(const char **text, char word[SPEC_WORD]);
 /* The next word of *line in place, of any length, and moves *line behind it; NULL at the
    end. */

@@ -40,19 +40,19 @@ double answers_top(const struct answer *answer, uint64_t count, int k)
 
 /* --- the area under the ROC curve --- */
 
-struct margin {
+struct auc_margin {
     float value;
     bool positive; /* the label is class 1 */
 };
 
 static int margin_ascends(const void *a, const void *b)
 {
-    const struct margin *x = a, *y = b;
+    const struct auc_margin *x = a, *y = b;
     return (x->value > y->value) - (x->value < y->value);
 }
 
 /* Twice the pairs of a positive and a negative in the right order, ties counting 1. */
-static uint64_t auc_pairs(const struct margin *sorted, uint64_t count)
+static uint64_t auc_pairs(const struct auc_margin *sorted, uint64_t count)
 {
     uint64_t pairs = 0, negatives = 0;
     for (uint64_t i = 0, end; i < count; i = end) {
@@ -67,7 +67,7 @@ static uint64_t auc_pairs(const struct margin *sorted, uint64_t count)
 
 double answers_auc(const struct answer *answer, uint64_t count)
 {
-    struct margin *sorted = mem_zeroed(count + 1, sizeof *sorted);
+    struct auc_margin *sorted = mem_zeroed(count + 1, sizeof *sorted);
     uint64_t positives = 0;
     for (uint64_t i = 0; i < count; i++) {
         bool right = answer[i].rank == 0, one = answer[i].predicted == 1;

@@ -17,8 +17,7 @@
 #include "forward_pass.h"
 #include "stepper.h"
 
-/* What the images go forward with. Without averaged weights or running statistics there
-   are no batches, and nothing else. */
+/* Empty, with no batches, if there are no averaged weights or no running statistics. */
 struct average {
     struct stepper *stepper; /* borrowed */
     int batches;
@@ -33,7 +32,7 @@ void average_release(struct average *average);
 
 /* Collective: writes the statistics in stepper->state.ema. ST_FAIL: an image cannot be
    read or decoded. ST_AGAIN: a rank was asked to stop, or it was after `latest`, in
-   timer_now seconds, on one; then and after ST_FAIL they are good for nothing. */
+   timer_now seconds, on one. In both cases the statistics are unusable. */
 enum status average_statistics(struct average *average, double latest) MUST_CHECK;
 
 /* For weights whose statistics were never taken: the running ones of the training. */

@@ -1,5 +1,5 @@
-/* begin: how a run begins: with fresh weights, those of a checkpoint, or its whole state.
- */
+/* begin: how a run begins: with fresh weights, those of a checkpoint, or its whole
+   state. */
 #include <string.h>
 
 #include "base/where.h"

@@ -23,7 +23,7 @@ static double *begin_chunk_sum(const struct begin_whiten *whiten, int chunk)
     return whiten->sum + (size_t)(1 + chunk) * whiten_size(whiten->layer);
 }
 
-/* A chunk of the positions at hand; x is room for an image. */
+/* Adds a chunk of the positions at hand; x has room for an image. */
 static void begin_add_chunk(const struct begin_whiten *whiten, int chunk, float *x)
 {
     const struct loader *loader = &whiten->loader;
@@ -65,7 +65,7 @@ static enum status begin_add_images(struct begin_whiten *whiten, uint64_t images
     return dataset_failure(whiten->loader.dataset);
 }
 
-/* From the images that the first epoch begins with, as they are. */
+/* Takes the first images of the first epoch, without augmentation. */
 static enum status begin_whiten_layer(struct trainer *trainer, const struct layer *layer)
 {
     const struct trainer_setup *setup = &trainer->run.setup;

@@ -14,8 +14,8 @@ static float row_largest(const float *row, int classes)
     return largest;
 }
 
-/* Of exp(inverse * (row - largest)): the sum, and that of its products with row -
-   largest. A class of probability 0 adds nothing. */
+/* With d = row - largest and e = exp(inverse * d): returns the sum of e; *moment is the
+   sum of e d. A class of probability 0 adds nothing. */
 static double row_sum(const float *row, int classes, float largest, double inverse,
                       double *moment)
 {

@@ -15,8 +15,8 @@ const char *diagnose_layer(const struct train_run *run, const float *vector);
    computed, came from. */
 void diagnose_step(struct stepper *stepper, const struct train_step *step);
 
-/* ST_FAIL if an image of the step could not be read; the rank that reads it says which.
- */
+/* ST_FAIL if an image of the step could not be read; the rank that reads it says
+   which. */
 enum status diagnose_images(const struct stepper *stepper,
                             const struct train_step *step) MUST_CHECK;
 

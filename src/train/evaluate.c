@@ -17,8 +17,8 @@
 #include "train/folded_crew.h"
 #include "train/state.h"
 
-/* Of a lane between two reads of a set not in memory; with several views, whose answers
-   are kept until the last one. */
+/* Grains that a lane takes between two reads, if the set is not in memory; fewer with
+   several views, because their answers are kept until the last view. */
 #define EVALUATE_GRAINS       64
 #define EVALUATE_GRAINS_VIEWS 8
 
@@ -85,7 +85,7 @@ static void evaluate_blend(const struct evaluate_job *job, struct workspace *ws,
         blend_finish(model, ws->logprobs, sum, n);
 }
 
-/* By every member of the team: there are answers to be counted. */
+/* Called by every member of the team: are the answers complete, after the last view? */
 static bool evaluate_is_answered(const struct evaluate_job *job, const struct lane *lane,
                                  struct workspace *ws, int g, int n)
 {
@@ -138,7 +138,7 @@ static void evaluate_grain(const struct forward_pass *forward, const struct lane
     team_barrier(&lane->team);
 }
 
-/* The grains at hand, in all ways. */
+/* Takes the grains at hand through the network, once for each view. */
 static void evaluate_look(struct evaluate_job *job)
 {
     struct loader *loader = job->setup->loader;
@@ -153,7 +153,7 @@ static void evaluate_look(struct evaluate_job *job)
     loader->view = NULL;
 }
 
-/* The rank's share of all grains, a stretch after the other. */
+/* Evaluates the rank's share of all grains, stretch by stretch. */
 static enum status evaluate_share(struct evaluate_job *job, int begin, int end)
 {
     const struct crew *crew = job->setup->crew;

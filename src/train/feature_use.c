@@ -25,7 +25,7 @@ void feature_use_release(struct feature_use *use)
 
 /* --- what they depend on --- */
 
-/* Of the weights of all ops before the value. */
+/* A hash of the weights of all ops before the value. */
 static uint64_t feature_use_weights(const struct model *model, int value,
                                     const float *params)
 {
@@ -48,7 +48,7 @@ static void feature_use_view_text(const struct run_options *options,
                    (unsigned long long)options->train.seed);
 }
 
-/* What the bits depend on besides. */
+/* What else the bits depend on. */
 static void feature_use_program_text(const struct trainer_setup *run, char **text)
 {
     char bits[POLICY_BITS], decoder[IMAGE_DECODERS];
@@ -132,8 +132,8 @@ static void feature_use_note_stop(const struct features *features,
             "where the run will find them",
             view, features->views, options->features.folder);
     else
-        log_note("features were being computed, and nothing of them is kept; with --set "
-                 "finetune.cache=FOLDER each view of the images is, once it is done");
+        log_note("features were being computed, and none are kept; --set "
+                 "finetune.cache=FOLDER keeps each view of the images that is complete");
 }
 
 static enum status feature_use_fill(const struct feature_use *use,

@@ -24,14 +24,14 @@ void feature_use_release(struct feature_use *use);
    there, and steps begin with them from now on. latest: as in struct features_setup. */
 enum status feature_use_train(struct feature_use *use, double latest) MUST_CHECK;
 
-/* The value of the model that is trained that evaluations begin with from now on; 0: not
-   yet known, or none. */
+/* The value with which evaluations begin from now on, in the model that is trained; 0:
+   none, or not yet known. */
 int feature_use_value(const struct feature_use *use);
 
-/* What an evaluation by this crew begins with, in *features; NULL: with the images, as
-   when the value is not made by this fold (nn/feature.h): whether a norm that learns can
-   be folded through a pool depends on its weights. fold: what the crew's model was made
-   by; NULL: it is the one that is trained. */
+/* *features: what an evaluation by this crew begins with; NULL: the images. It begins
+   with the images also if this fold does not make the value (nn/feature.h): whether a
+   norm that learns can be folded through a pool depends on its weights. fold: what made
+   the crew's model; NULL: it is the one that is trained. */
 enum status feature_use_evaluation(struct feature_use *use, const struct crew *crew,
                                    const struct fold *fold, const float *params,
                                    struct loader *loader, double latest,

@@ -135,7 +135,7 @@ static struct grain_range features_grains(const struct features *features,
     return grains;
 }
 
-/* Stretch `round` of the rank's share; nothing behind its end. */
+/* Computes stretch `round` of the rank's share, if there is one. */
 static enum status features_compute_stretch(struct features_job *job,
                                             const struct grain_range *share, int stretch,
                                             int round)
@@ -153,7 +153,7 @@ static enum status features_compute_stretch(struct features_job *job,
     return ST_OK;
 }
 
-/* The rank's share, a stretch after the other. All ranks end behind the same one. */
+/* Computes the rank's share, stretch by stretch. All ranks end after the same one. */
 static enum status features_compute_share(struct features_job *job)
 {
     const struct features_setup *setup = job->setup;
@@ -167,7 +167,7 @@ static enum status features_compute_share(struct features_job *job)
     return comm_agree(comm, dataset_failure(setup->loader->dataset));
 }
 
-/* Every rank's share to the nodes that lack it. */
+/* Sends every rank's share to the nodes that lack it. */
 static void features_exchange(struct features *features,
                               const struct features_setup *setup, int view)
 {

@@ -15,8 +15,8 @@ struct forward_pass {
     struct loader *loader;
     uint32_t epoch;   /* of the loader's */
     bool labels_only; /* no images are needed */
-    /* Of the rank: the grains at hand, and the position of the first sample of grain 0.
-     */
+    /* Of the rank: the grains at hand, and the position of the first sample of
+       grain 0. */
     struct grain_range grains;
     uint64_t position;
     /* Called by every member of the lane's team, for each of the lane's grains: loads the
@@ -40,7 +40,7 @@ void forward_pass_release(struct forward_pass *pass);
 enum status forward_pass_read(struct forward_pass *pass, uint64_t most,
                               enum status st) MUST_CHECK;
 
-/* By the rank itself: ST_AGAIN if it was asked to stop, or if it is after `latest`, in
+/* Not collective: ST_AGAIN if this rank was asked to stop, or if it is after `latest`, in
    timer_now seconds. */
 enum status forward_pass_may_go_on(double latest) MUST_CHECK;
 

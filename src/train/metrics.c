@@ -58,8 +58,8 @@ size_t metrics_write_bytes(int classes)
     return confusion_arrays(classes, array) > 1 ? metrics_bytes(classes) : 0;
 }
 
-/* Room for `count` entries at least, `most` at most; it doubles, so that adding is cheap.
- */
+/* Room for `count` entries at least, `most` at most; it doubles, so that adding is
+   cheap. */
 static void *metrics_reserve(void *entries, int *room, int count, int most, size_t bytes)
 {
     if (count <= *room)

@@ -13,7 +13,7 @@ int metrics_arrays(const struct metrics *metrics,
 size_t metrics_row_count(const struct metrics *metrics);
 size_t metrics_row_bytes(const struct metrics *metrics);
 
-/* Of how many evaluations the counts are kept. */
+/* The number of evaluations whose counts are kept, at most. */
 int metrics_most_confusions(const struct metrics *metrics);
 
 /* Room for so many entries. */

@@ -3,8 +3,8 @@
    The format and the keys are those of mlcommons/logging (mlperf_logging/mllog), which
    its compliance checker wants of a training (compliance_checker/training_*.yaml, rules
    common to all benchmarks, and resnet's). A block of epochs is what lies between two
-   evaluations. A run that goes on appends its lines, without those that a file has once.
- */
+   evaluations. A run that goes on appends its lines, without those that a file has
+   once. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -39,7 +39,7 @@ static double mlperf_time(void)
     return 1e3 * (double)now.tv_sec + 1e-6 * (double)now.tv_nsec;
 }
 
-/* Of a line whose value and metadata are still to be filled in. */
+/* A line whose value and metadata are still to be filled in. */
 struct mlperf_line {
     struct json_line *line, *metadata;
     const char *file;

@@ -145,7 +145,7 @@ static enum status board_write_evaluation(const struct sink_tensorboard *sink,
     return st;
 }
 
-/* Of the best and of the last evaluation: a file of all would be large. */
+/* Only for the best and the last evaluation: a file with all of them would be large. */
 static enum status board_write_confusion(const struct sink_tensorboard *sink,
                                          const struct train_run *run,
                                          const struct confusion *confusion)

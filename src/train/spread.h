@@ -27,12 +27,13 @@ struct spread {
 void spread_init(struct spread *spread, const struct stage *stage,
                  const struct run_state *state, int vectors);
 
-/* By the stages of replica 0, two at least; by rank 0 after it has written `files` files
-   from the stream. Rank 0 receives what it did not write; the others send their part. */
+/* Called by the stages of replica 0, two at least; rank 0 calls it after it has written
+   `files` files from the stream. Rank 0 receives what it did not write; the others send
+   their part. */
 void spread_gather(struct spread *spread, int files);
 
-/* Collective over `comm`, all replicas; by rank 0 after it has read a file into the
-   stream, with `st` for how that went. On success every rank has its part. */
+/* Collective over `comm`, all replicas. Rank 0 calls it after it has read a file into the
+   stream; st: how that ended. On success every rank has its part. */
 enum status spread_scatter(struct spread *spread, struct comm *comm,
                            enum status st) MUST_CHECK;
 

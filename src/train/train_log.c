@@ -53,7 +53,7 @@ void train_log_add(struct train_log *log, const struct train_step *step,
     sinks_step(&log->sinks, log->run, &(struct sink_step){interval, &log->pace});
 }
 
-/* Of rank 0, which has the history. */
+/* On rank 0, which has the history. */
 static const struct metrics_eval *train_log_newest(const struct train_log *log)
 {
     const struct metrics *metrics = &log->metrics;

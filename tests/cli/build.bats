@@ -74,6 +74,33 @@ plant() {
     [ -z "$(find "$to" -type f)" ]
 }
 
+@test "every command has a man page, with the exit codes of --help" {
+    command -v help2man >/dev/null || skip "no help2man"
+    scripts/man.sh "$LOCKSTEP" "$TMPDIR/man"
+    commands=$("$LOCKSTEP" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z]\+\) .*/\1/p')
+    [ "$(wc -w <<<"$commands")" -ge 16 ]
+    for command in $commands; do
+        [ -s "$TMPDIR/man/lockstep-$command.1" ]
+    done
+    codes=$("$LOCKSTEP" --help | sed -n '/^Exit status:/,/^$/s/^  \([0-9]\+\) .*/\1/p')
+    [ "$(wc -w <<<"$codes")" -ge 6 ]
+    told=$(sed -n '/^.SH "EXIT STATUS"/,/^.SH "SEE ALSO"/p' "$TMPDIR/man/lockstep-train.1" |
+        grep -E '^[0-9]+$')
+    [ "$told" = "$codes" ]
+}
+
+@test "a function that a table of the documents puts into a wrong file is found" {
+    cp -r README.md CHANGELOG.md Makefile LICENSE docs configs scripts slurm src include tests .ci \
+        "$TMPDIR"
+    cd "$TMPDIR"
+    scripts/check_docs.py "$LOCKSTEP"
+    printf '| a | `loader_fill()` | `src/data/view.c` |\n' >>docs/design.md
+    run scripts/check_docs.py "$LOCKSTEP"
+    echo "$output"
+    [ "$status" -eq 1 ]
+    [[ $output == "docs/design.md:"*": 'loader_fill()' is not defined in the files of its row" ]]
+}
+
 @test "the includes of the tree keep to its levels" {
     run scripts/lint.sh layers
     echo "$output"

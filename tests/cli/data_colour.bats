@@ -81,11 +81,15 @@ Image.new("L", (14, 12), 120).save("grey.png")'
 @test "sheet is in colour; it shows some of many classes, and what the network sees" {
     run "$LOCKSTEP" data sheet rgb.h5 --out a.png --per-class 4 --classes 2
     echo "$output"
-    [[ $output == "a.png: a row for each of the first 2 of 3 classes, 'red' to 'green', up to 4 test images each" ]]
+    [ "$output" = "a.png: a row for each of the first 2 of 3 classes, 'red' to 'green', up to 4 test images each
+  row  class  images
+    1  red        20
+    2  green      20" ]
     printf '[augment]\nflip = random\nfill = mean\n' >>rgb.conf
     run "$LOCKSTEP" data sheet rgb.h5 --out b.png --per-class 4 --augmented rgb.conf
     echo "$output"
-    [[ $output == *"up to 4 train images each, as the network sees them in the first epoch" ]]
+    [[ ${lines[0]} == *"up to 4 train images each, as the network sees them in the first epoch" ]]
+    [[ ${lines[4]} == "    3  blue      100" ]]
     /usr/bin/python3 -c 'import PIL' || skip "no Pillow"
     h5 rgb.h5 <<'END'
 from PIL import Image

@@ -36,6 +36,10 @@ END
     [ "$status" -eq 0 ]
     [[ $output == *$'\nsource     made by hand\n'*$'\nhash       0123456789abcdef\n'* ]]
     [[ $output == *ä*see* ]]
+    run "$LOCKSTEP" data info own.h5 --verify
+    echo "$output"
+    [ "$status" -eq 0 ]
+    [[ ${lines[-1]} == "cannot be verified: the content has the hash "* ]]
     train=("$LOCKSTEP" train "$ROOT/configs/tiny.conf" --data own.h5 --set train.steps=2
         --set train.batch=20 --threads 1)
     "${train[@]}" --run own >one.out

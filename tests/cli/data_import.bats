@@ -97,7 +97,7 @@ END
     imports 0 d --out d.h5 --test 0
     says "passed over 10 hidden files and folders, and those of other programs"
     says "passed over 1 links that lead back"
-    says "passed over 1 file that is no picture in a class folder, 'dog/notes.txt'"
+    says "passed over 1 file that is no picture, 'dog/notes.txt'"
     says "  cat        7    0     0"
     says "  dog        3    0     0"
 }
@@ -449,8 +449,8 @@ keep("b/4 grey.jpg", rgb.convert("L"), quality=95)
 END
     imports 0 d --out d.h5 --test 0
     says "2 pictures are transparent in places: laid on white, or on black where white would"
-    says "1 of them were laid on black"
-    says "1 pictures have 16 bits, but use 12 of them at most and become nearly black"
+    says "1 of them was laid on black"
+    says "1 picture uses 12 of 16 bits at most, and becomes nearly black"
     imports 0 d --out r.h5 --test 0 --range 0,4095
     [[ $output != *"nearly black"* ]]
     py <<'END'

@@ -60,7 +60,7 @@ cached() { # NUMBER of data sets in the cache
 
 @test "a changed folder is imported again, and val is taken from it" {
     "$LOCKSTEP" train "$TINY" --data pics --run 1 --check "${short[@]}" >checked
-    [ "$(tail -n 1 checked)" = "checked: this can be trained; nothing was kept but the imported pictures, in '$(echo "$XDG_CACHE_HOME"/lockstep/pics-*.h5)'" ]
+    [ "$(tail -n 1 checked)" = "checked: this can be trained; only the imported pictures were kept, in '$(echo "$XDG_CACHE_HOME"/lockstep/pics-*.h5)'" ]
     [ ! -e 1 ]
     touch -d '2001-01-01' pics/train/dark/00.jpg
     "$LOCKSTEP" train "$TINY" --data pics --run 1 --check "${short[@]}"

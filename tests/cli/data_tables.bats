@@ -178,7 +178,7 @@ END
         grep "the same picture is in two splits: 'train image 5' (train) and 'test image 3'" $out
         grep "1 picture is of one flat colour, like 'train image 7'" $out
         grep "no pictures in test of 1 class: '2'" $out
-        grep "the classes are unbalanced: '0' has 30 pictures for training, '2' has 2" $out
+        grep "the classes are unbalanced: '0' has 30 pictures for training, '2' has 2; .* train.class_weights = auto lets all count alike, data.sampling = balanced lets " $out
     done
     "$LOCKSTEP" data import train-images --dedupe --out dedupe.h5 >dedupe.out
     grep '^dedupe.h5: 39 training, 0 validation and 8 test images' dedupe.out

@@ -20,7 +20,7 @@ setup() {
 holds() {
     local text
     for text in "${@:2}"; do
-        grep -aqF -- "$text" "$1" || { echo "no '$text' in $1" && return 1; }
+        [[ $text ]] && grep -aqF -- "$text" "$1" || { echo "no '$text' in $1" && return 1; }
     done
 }
 

@@ -24,6 +24,7 @@ setup() {
         [ "$(grep -c ' forward ' part)" -eq "$(grep -c ' backward ' part)" ]
     done
     # each pass has a sequential row, and each row a verdict
+    grep -Eq '^ +1 +sequential ' table
     [ "$(grep -Ec '^ +1 +sequential ' table)" -eq "$(grep -Ec ' FLOP/byte$' table)" ]
     awk '$1 ~ /^[0-9]+$/ && $2 ~ /^(sequential|batch|channel|filter|spatial|element)$/ &&
         !/ [0-9.]+ +[0-9.]+-[0-9.]+ .*[a-z]+/' table >silent

@@ -55,7 +55,8 @@ END
     "$LOCKSTEP" eval one >eval.out
     accuracy=$(sed -nE 's/^accuracy ([0-9.]+) % .*/\1/p' eval.out)
     grep -Fq "accuracy $accuracy %" text
-    grep -Fq "$(state one.out)" text
+    page_state=$(state one.out)
+    grep -Fq "$page_state" text
     # a row for each class, as eval has it; 24 pictures, each a PNG of 28 x 28
     read -r class images answers precision recall f1 < <(grep -E '^  Q ' eval.out)
     grep -Fq "$class $images $answers $precision $recall $f1" text
@@ -105,8 +106,10 @@ END
     "$LOCKSTEP" report one two >out
     grep -qx 'report: ./report.html' out
     parse report.html >text
+    one_state=$(state one.out)
+    two_state=$(state two.out)
     for words in '2 runs' 'accuracy of evaluations' 'optim.lr' '0.01' 'train.epochs' \
-        "$(state one.out)" "$(state two.out)"; do
+        "$one_state" "$two_state"; do
         grep -Fq "$words" text
     done
     run ! grep -Fq 'train.batch' text

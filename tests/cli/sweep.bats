@@ -80,9 +80,9 @@ END
     "$LOCKSTEP" runs runs/tiny | diff - <(tail -n "$("$LOCKSTEP" runs runs/tiny | wc -l)" out)
     # Only what is missing is trained again.
     rm -r runs/tiny/train.seed=1,optim.lr=0.05
-    before=$(state runs/tiny/train.seed=2,optim.lr=0.05/log.txt)
+    cp runs/tiny/train.seed=2,optim.lr=0.05/log.txt before.txt
     sweep "${words[@]}" >again
-    [ "$(state runs/tiny/train.seed=2,optim.lr=0.05/log.txt)" = "$before" ]
+    same_state runs/tiny/train.seed=2,optim.lr=0.05/log.txt before.txt
     [ "$(grep -c '^step\|^ *step ' again)" -ge 1 ]
     grep -q '^finished step ' runs/tiny/train.seed=1,optim.lr=0.05/log.txt
 }

@@ -164,10 +164,11 @@ def webp_seeds():
 
 def tiff_seeds():
     grey, rgb = (images.picture(mode, 20, 13) for mode in ("L", "RGB"))
-    for code in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg"):
+    for code in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits", "jpeg", "zstd"):
         image_seed("tiff", code, images.saved(rgb, "TIFF", compression=code), 1)
     for code in ("tiff_ccitt", "group3", "group4"):
         image_seed("tiff", code, images.saved(grey.convert("1"), "TIFF", compression=code))
+    image_seed("tiff", "big", images.big_tiff(grey))
     image_seed("tiff", "palette", images.saved(rgb.quantize(9), "TIFF"), 2)
     image_seed("tiff", "pages", images.saved(grey, "TIFF", save_all=True, append_images=[rgb]))
     tags, tiff = images.tags_of, images.tiff

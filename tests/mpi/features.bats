@@ -65,12 +65,12 @@ tune() {
     same_state views-off.out views-on.out
     grep -q '^features .* train images in 2 views: ' views-on.out
     tune 1 views-none --freeze backbone "${AUGMENT[@]}"
-    other_text "$(state views-none.out)" "$(state views-on.out)"
+    other_state views-none.out views-on.out
     grep -q 'augmented anew in every epoch' views-none.err
     run ! grep -q '^features ' views-none.out
     tune 1 views-once --freeze backbone "${AUGMENT[@]}" --set train.views=3
     run ! grep -q '^features ' views-once.out # three epochs see each of them once
-    same_text "$(state views-once.out)" "$(state views-none.out)"
+    same_state views-once.out views-none.out
 }
 
 @test "balanced sampling and weighted classes take the same features" {
@@ -164,7 +164,7 @@ with h5py.File(sys.argv[1], "r+") as f: f["features"][3, 2] += 1' "$file"
 @test "a stop while features are computed is one for all ranks, and the run goes on" {
     tune 1 through --freeze backbone
     run -75 tune 3 late --freeze backbone --max-time 0:01
-    grep -q 'features were being computed, and nothing of them is kept' late.err
+    grep -q 'features were being computed, and none are kept' late.err
     grep -q '^stopped in time for --max-time' late.out
     tune 2 late --freeze backbone --resume
     same_state through.out late.out

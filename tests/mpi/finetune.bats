@@ -66,8 +66,8 @@ tune() {
         tune 3 $freeze-6 --freeze $freeze --set parallel.pipeline=3
         same_state $freeze-{1,2,3,4,5,6}.out
     done
-    other_text "$(state none-1.out)" "$(state deep-1.out)"
-    other_text "$(state deep-1.out)" "$(state backbone-1.out)"
+    other_state none-1.out deep-1.out
+    other_state deep-1.out backbone-1.out
 }
 
 @test "a run that is stopped goes on elsewhere with the same bits" {

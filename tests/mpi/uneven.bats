@@ -35,7 +35,7 @@ setup() {
     train 1 "$TINY" "${OPTIONS[@]}" --run ones --set 'train.class_weights=A:1,B:1' >ones.out
     same_state auto.out named.out
     same_state plain.out ones.out
-    other_text "$(state auto.out)" "$(state plain.out)"
+    other_state auto.out plain.out
 }
 
 @test "weights and focal loss have the same bits for every layout" {
@@ -47,7 +47,7 @@ setup() {
     train 2 "$TINY" "${OPTIONS[@]}" --run parts "${loss[@]}" --set train.steps=3 >parts.out
     train 1 "$TINY" "${OPTIONS[@]}" --run parts "${loss[@]}" --resume >parts.out
     same_state one.out three.out stages.out parts.out
-    other_text "$(state one.out)" "$(state plain.out)"
+    other_state one.out plain.out
 }
 
 @test "gamma 0 is cross-entropy to the bit" {

@@ -2,6 +2,8 @@
 evaluation, gradients, and running statistics. PyTorch computes in double precision, so that
 only lockstep's rounding counts."""
 
+from collections import namedtuple
+
 import h5py
 import numpy as np
 import torch
@@ -62,7 +64,8 @@ def relative(what, ours, theirs, scales):
     }
     name = max(worst, key=worst.get)
     print(f"  {what:34} {worst[name]:8.4f} of {TOLERANCE:g} relative, the worst: {name}")
-    assert worst[name] <= 1, f"{what} {name} differs"
+    off = [name for name in worst if worst[name] > 1]
+    assert not off, f"{what}: {name} differs most, and {off[-1]} nearest to the end"
 
 
 def scales_of(tensors):
@@ -86,6 +89,9 @@ def follow_soon(line):
     """Statistics that move fast: with those of the first steps all images would be alike."""
     words = [word for word in line.split() if not word.startswith("momentum=")]
     return " ".join(words) + " momentum=0.4\n" if words[2:3] == ["batchnorm"] else line
+
+
+Settled = namedtuple("Settled", "loss theirs scales worst turned samples head")
 
 
 class Agreement:
@@ -134,15 +140,24 @@ class Agreement:
                 layer.end_step()
         return total, grains
 
-    def compare_step(self, number, state, before, after):
-        """Loss, gradient and log-probabilities of a step that begins with `state`. before,
-        after: lockstep's checkpoints; before=None: it is the first step of a run."""
-        kinks = Kinks(self.net)
+    def gradients(self, state, before, after):
+        """lockstep's of the step that begins with `state`, without the decay, which biases and
+        norms do not have. before, after: checkpoints; before=None: it is the first step of a
+        run."""
         velocity = lockstep.tensors(after, "optimizer/momentum")
-        ours = {name: velocity[name] for name in velocity if name in self.parameters}
+        found = {name: velocity[name] for name in velocity if name in self.parameters}
         if before:
             velocity = lockstep.tensors(before, "optimizer/momentum")
-            ours = {name: ours[name] - self.momentum * velocity[name] for name in ours}
+            found = {name: found[name] - self.momentum * velocity[name] for name in found}
+        return {
+            name: value - (self.decay * state[name] if value.dim() > 1 else 0)
+            for name, value in found.items()
+        }
+
+    def settle(self, number, state, found):
+        """The step in PyTorch, with the choices at near ties that come nearest to the gradients
+        `found`; returns its Settled."""
+        kinks = Kinks(self.net)
         for _ in range(ROUNDS):
             load(self.net, state)
             kinks.begin()
@@ -151,23 +166,46 @@ class Agreement:
             head.hook.remove()
             theirs = {name: value.grad.clone() for name, value in self.parameters.items()}
             scales = scales_of(theirs)
-            found = {  # without the decay, which biases and norms do not have
-                name: value - (self.decay * state[name] if value.dim() > 1 else 0)
-                for name, value in ours.items()
-            }
             difference = {name: found[name] - theirs[name] for name in theirs}
             worst = max(float(difference[k].abs().max()) / scales[k] for k in theirs)
             if worst <= TOLERANCE or not kinks.choose(
-                    difference, self.parameters, scales, len(grains), TOLERANCE / 10):
+                    difference, self.parameters, scales, len(grains), TOLERANCE):
                 break
         turned = sum(len(places) for places in kinks.other.values())
-        if turned:
-            print(f"  {turned} near ties were decided otherwise")
         kinks.remove()
-        compare(f"loss, step {number + 1}", lockstep.history(after, "loss")[-1], loss,
-                TOLERANCE * loss)
-        relative(f"gradients, step {number + 1}", found, theirs, scales)
-        head.compare(f"step {number + 1}", found, self.labels[sum(grains, [])], self.classes)
+        return Settled(loss, theirs, scales, worst, turned, sum(grains, []), head)
+
+    def compare_step(self, number, state, before, after):
+        """Loss, gradient and log-probabilities of a step; see gradients()."""
+        found = self.gradients(state, before, after)
+        settled = self.settle(number, state, found)
+        if settled.turned:
+            print(f"  {settled.turned} near ties were decided otherwise")
+        compare(f"loss, step {number + 1}", lockstep.history(after, "loss")[-1], settled.loss,
+                TOLERANCE * settled.loss)
+        relative(f"gradients, step {number + 1}", found, settled.theirs, settled.scales)
+        settled.head.compare(
+            f"step {number + 1}", found, self.labels[settled.samples], self.classes)
+
+    def find_errors(self, tensors, error=1e-3):
+        """The comparison of the first step notices one wrong element of a tensor, in each of
+        `tensors` that are spread over the network: near ties do not explain it."""
+        begin, after = self.train("right", 1, **{"optim.lr": 0}), self.train("wrong", 1)
+        state = {name: value.clone() for name, value in self.net.state_dict().items()}
+        state |= lockstep.tensors(begin[0])
+        found = self.gradients(state, None, after[0])
+        settled = self.settle(0, state, found)
+        assert settled.worst <= TOLERANCE, "the gradients differ already"
+        names, least = list(self.parameters), float("inf")
+        for i in range(tensors):
+            name = names[i * (len(names) - 1) // (tensors - 1)]
+            wrong = found[name].clone()
+            wrong.view(-1)[wrong.numel() // 2] += error * float(wrong.abs().max())
+            worst = self.settle(0, state, found | {name: wrong}).worst
+            assert worst > TOLERANCE, f"a wrong gradient of {name} is not noticed"
+            least = min(least, worst)
+        print(f"  a wrong gradient of {error:g} in one of {tensors} tensors is noticed, "
+              f"as {least:.2e} at least")
 
     def three_steps(self):
         """Each step begins with lockstep's weights; running statistics are PyTorch's own."""

@@ -38,6 +38,7 @@ CASES = {
 # compared by their rounding. With weights of 0.1, 1e-4 holds. (Weights near zero would leave
 # whole channels near the kink of the relu that follows.)
 DEEP = {"resnet50": "bn3", "resnet50_cifar": "bn3"}
+ERRORS = 6  # the tensors, from the first to the last, in which an error must be noticed
 
 
 def deep(name, text, data, batch):
@@ -51,7 +52,9 @@ def deep(name, text, data, batch):
                if key.endswith(f".{norm}.weight")]
     weights = torch.cat(weights)
     compare("weights of the branches", weights, torch.full_like(weights, 0.1), 1e-5)
-    Agreement(name, text, data, batch, plain=NETWORKS[name], start=start).check()
+    agreement = Agreement(name, text, data, batch, plain=NETWORKS[name], start=start)
+    agreement.check()
+    agreement.find_errors(ERRORS)
 
 
 def case(name, shape, batch, network=None):

@@ -58,7 +58,7 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
 #define CLI_CONFIG_HELP \
     "CONFIG is a file, or the name of a network (see 'lockstep models')."
 
-/* Of options that several commands have. */
+/* Help texts of options that several commands have. */
 #define CLI_IMAGE_SIZE_HELP \
     "pixels of the network's input, N or HEIGHTxWIDTH: sets data.input and data.size"
 
@@ -69,21 +69,20 @@ enum status cli_parse(const struct cli_command *command, const struct cli_option
    a column of its own, as help2man reads it. */
 void cli_print_entry(const char *tag, const char *text);
 
-/* Of the option --views. */
 #define CLI_VIEWS_HELP                                                                \
     "none, mirror or mirror+shift: average the answers to several views of an image " \
     "(eval.views), default as in the training"
-#define CLI_TTA_HELP                                                            \
-    "test-time augmentation, by other words: flip is --views mirror, multi is " \
+#define CLI_TTA_HELP                                                          \
+    "test-time augmentation, another name: flip is --views mirror, multi is " \
     "--views mirror+shift"
-/* Both say enum view_set; of texts that are NULL nothing changes. ST_USAGE: both are
-   given. */
+/* Reads --views or --tta into *set (enum view_set); both NULL: *set does not change.
+   ST_USAGE if both are given. */
 enum status cli_read_views(const char *views, const char *tta, int *set) MUST_CHECK;
 
-#define CLI_THRESHOLD_HELP                                                           \
-    "of networks for images with several classes: the least probability of a class " \
-    "that is an answer (eval.threshold), default as in the training"
-/* The value of --threshold; negative: it is not given. */
+#define CLI_THRESHOLD_HELP                                                 \
+    "for images with several classes: the least probability of an answer " \
+    "(eval.threshold), default as in the training"
+/* ST_USAGE unless --threshold is a probability; negative: it is not given. */
 enum status cli_check_threshold(double threshold) MUST_CHECK;
 
 /* The value of an option --name: one of `words` (NULL-terminated), as its index; NULL

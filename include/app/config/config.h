@@ -25,8 +25,8 @@ struct data_options {
     int h, w;     /* of imported pictures; 0, 0: as they are */
     int channels; /* of imported pictures: 0 auto, 1 grey, 2 RGB (index of the word) */
     int fit;      /* enum treatment_fit */
-    double val;   /* of imported pictures: part for validation */
-    bool multi_label; /* of an imported list: pictures have several classes, or none */
+    double val;   /* part of the imported pictures that is for validation */
+    bool multi_label; /* pictures of an imported list have several classes, or none */
     char *mean, *std; /* owned: of pixels, "127" or "124,116,104"; "": the data set's */
     int memory_mb;    /* for images, per node; 0: half of the memory */
     bool verify;      /* images are compared with their hashes */
@@ -62,11 +62,12 @@ void config_release(struct config *config);
    there is no such file; the caller frees. */
 enum status config_load(const char *path, char **text, size_t *bytes) MUST_CHECK;
 
-/* ST_USAGE: there is no network of this name, and, where that would do, no file. */
+/* Reports that there is no network of this name; file: nor a file, which would do too.
+   Returns ST_USAGE. */
 enum status config_unknown_network(const char *name, bool file) MUST_CHECK;
 
-/* Reads a file or a network by name, or text that is called `name` in messages, into an
- * initialised config. */
+/* Both read into an initialised config: a file or a network by name; text that messages
+   call `name`. */
 enum status config_read(struct config *config, const char *path) MUST_CHECK;
 enum status config_parse(struct config *config, const char *text,
                          const char *name) MUST_CHECK;
@@ -74,8 +75,8 @@ enum status config_parse(struct config *config, const char *text,
 /* Notes on blocks that no line uses, and on parameters that no line of a block has. */
 void config_note_unused(const struct config *config);
 
-/* From now on augment.recipe replaces what [augment] says so far: the config is that of a
-   network by name, and not the user's. */
+/* From now on augment.recipe replaces what [augment] has said so far: the config is that
+   of a network by name, not the user's. */
 void config_recipe_replaces(struct config *config);
 /* A note on keys of the config `name` that keep their values beside augment.recipe, which
    was set by --set. */
@@ -88,8 +89,8 @@ enum status config_set(struct config *config, const char *assignment) MUST_CHECK
    of imported pictures and of built-in letters. NULL: not given, nothing changes. */
 enum status config_set_image_size(struct config *config, const char *text) MUST_CHECK;
 
-/* Sets what follows from other keys: model.freeze.statistics. config_parse does so; again
-   after changes. */
+/* Sets what follows from other keys: model.freeze.statistics. config_parse calls it; call
+   it again after changes. */
 void config_settle(struct config *config);
 
 /* Checks what concerns more than one key: ST_USAGE without a network or a data set. */
@@ -98,7 +99,7 @@ enum status config_check(const struct config *config, const char *name) MUST_CHE
 /* The whole effective config as INI text that config_parse reads back; caller frees. It
    has augment.recipe and the values of all keys. */
 char *config_text(const struct config *config);
-/* What of it decides about features, besides weights and images (train/features.h);
+/* The part of it on which features depend, besides weights and images (train/features.h);
    caller frees. */
 char *config_features_text(const struct config *config);
 
@@ -118,7 +119,7 @@ struct config_key_help {
 };
 bool config_describe_key(int i, struct config_key_help *key);
 
-/* The value of key `i` as text; NULL: of a layer or of groups. The groups as in
+/* The value of key `i` as text, NULL for layers and groups; and the groups, as in
    config_text. The caller frees both. */
 char *config_key_text(const struct config *config, int i);
 char *config_groups_text(const struct config *config);

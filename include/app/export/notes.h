@@ -9,9 +9,9 @@
  *   lockstep.pixel_std    the same
  *   lockstep.classes      the names, one a line
  *   lockstep.multi_label  "yes" if an image has several classes, or none
- *   lockstep.threshold    then: the least probability of a class that is an answer
- *   lockstep.temperature  by which logits are divided, if one was fitted; in the graph of
- *                         ONNX they are
+ *   lockstep.threshold    with multi_label: the least probability of an answer
+ *   lockstep.temperature  if one was fitted: logits are to be divided by it; the graph of
+ *                         ONNX does so itself
  *   lockstep.treatment    what the import did to pictures (data/treatment.h)
  *   lockstep.step         of the training
  *   lockstep.state        the hash of the state, as in the log
@@ -33,7 +33,7 @@ struct export_notes {
     struct array_note note[EXPORT_NOTES]; /* the texts are owned */
 };
 
-/* licence: NULL: none. */
+/* licence: of the weights; NULL: none is given. */
 void export_notes_init(struct export_notes *notes, const struct network *network,
                        const char *licence);
 void export_notes_release(struct export_notes *notes);

@@ -17,7 +17,8 @@ struct onnx_file_request {
 };
 
 struct onnx_file_result {
-    int nodes, norms; /* of the graph; that were folded */
+    int nodes; /* of the graph */
+    int norms; /* norms that were folded */
     struct onnx_check check;
 };
 

@@ -18,8 +18,8 @@ struct predict_ask {
     bool crop;        /* to the ink (predict_ink.h), instead of as the import did */
     int views;        /* enum view_set; -1: the config's */
     int top;          /* most likely classes; 0: PREDICT_TOP */
-    double threshold; /* the least probability of an answer; negative: the config's, of
-                         networks with one class for each image none */
+    double threshold; /* the least probability of an answer; negative: the config's, or
+                         none if images have one class each */
 };
 
 /* Everything is borrowed. */
@@ -29,14 +29,14 @@ struct predict_request {
     int pictures;
     const char *from; /* picture_names_open */
     const char *out;  /* a file of predictions (io/predictions.h); NULL: printed */
-    bool force;       /* out may exist, and what was begun of another network goes */
+    bool force;       /* replaces `out`, and what another network has begun */
     int threads;      /* of each rank; 0: its share of the CPUs */
     struct predict_ask ask;
 };
 
 /* Collective; the same status on every rank. With `out`: ST_PARTIAL if a picture could
-   not be read; ST_AGAIN if it was asked to stop, the same request goes on. Without:
-   ST_FAIL if a picture could not be read. */
+   not be read; ST_AGAIN if it was asked to stop: the same request goes on. Without
+   `out`: ST_FAIL if a picture could not be read. */
 enum status predict_run(struct comm *comm,
                         const struct predict_request *request) MUST_CHECK;
 

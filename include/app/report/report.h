@@ -1,6 +1,6 @@
 /*
- * report: what a run did, or several beside each other, as one page of HTML that needs no
- * other file: curves, classes, confusions, mistakes, where the time went.
+ * report: a page of HTML about a run, or one that compares several. It needs no other
+ * file. It has curves, classes, confusions, mistakes, and where the time went.
  */
 #ifndef LOCKSTEP_APP_REPORT_REPORT_H
 #define LOCKSTEP_APP_REPORT_REPORT_H
@@ -25,8 +25,9 @@ struct report_request {
 };
 
 /* Collective, the same status on every rank: all ranks answer the images of one run; rank
-   0 writes. Runs may be at work meanwhile. ST_USAGE: not a run, or the file is another's;
-   ST_FAIL: a run cannot be read, or the file not written, or `data` has no answers. */
+   0 writes. Runs may still be under way. ST_USAGE: not a run, or the file to be written
+   is not a report; ST_FAIL: a run cannot be read, the file cannot be written, or `data`
+   has no answers. */
 enum status report_make(struct comm *comm,
                         const struct report_request *request) MUST_CHECK;
 

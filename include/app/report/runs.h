@@ -8,8 +8,7 @@
 
 /* Prints a row for each run in the folder, in the order of their names: best score and
    its step, the last step, how it ended and when, and the keys of its config by which the
-   runs differ. What looks like a run but cannot be read has a note. ST_FAIL: there is no
-   run. */
+   runs differ. A run that cannot be read gets a note. ST_FAIL: there is no run. */
 enum status runs_print(const char *folder) MUST_CHECK;
 
 #endif

@@ -7,8 +7,8 @@
 #include "base/status.h"
 #include "train/trainer.h"
 
-/* Collective. ST_USAGE if training with the rule's plan for `threads` takes more memory
-   than this process may have on some rank; the first such rank says so. setup: as for
+/* Collective. ST_USAGE if on some rank training with the rule's plan for `threads` takes
+   more memory than the process may have; the first such rank reports it. setup: as for
    tuning_choose, but with its folder. */
 enum status memory_check(const struct trainer_setup *setup, int threads) MUST_CHECK;
 

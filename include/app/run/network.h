@@ -56,17 +56,18 @@ void network_match_release(struct loader_match *match);
 enum status network_check_threshold(const struct network *network, const char *name,
                                     double threshold) MUST_CHECK;
 
-/* Notes on what differs between the data set and that of the training, or on images that
-   are those of the training. By one rank. */
+/* Prints notes if the data set differs from that of the training, or has images of the
+   training. One rank calls it. */
 void network_note_match(const struct network *network, const char *name,
                         const struct dataset *data, enum dataset_split split);
 
-/* Which statistics the averaged weights of a checkpoint have if it was saved between two
-   evaluations: text for behind "averaged weights"; "" for those of the weights. */
+/* Which running statistics the averaged weights of a checkpoint have if it was saved
+   between two evaluations, as text that follows "averaged weights"; "": those of the
+   weights. */
 #define NETWORK_STATISTICS 64
 void network_statistics_text(const struct progress *progress,
                              char text[NETWORK_STATISTICS]);
-/* A note on that, and what to do. By one rank. */
+/* Prints a note on that, and what to do. One rank calls it. */
 void network_note_statistics(const char *checkpoint, const struct progress *progress);
 
 /* The checkpoint that `path` means: itself if it is a file; of a run's folder the best,

@@ -26,10 +26,10 @@ struct picture_names {
     int listed_count, listed_next;
 };
 
-/* operand: (operands) names; or if `from` is not NULL those that it means: "-" is stdin,
-   a folder is itself, any other file has a name in each line. The name of a folder stands
-   for the pictures in it and in all folders in it, in order of their names; other files
-   there are passed over with a note. Borrows the texts. */
+/* operand: (operands) names. `from`, if it is not NULL, replaces them: a folder, a file
+   with a name in each line, or "-", names on stdin. The name of a folder stands for the
+   pictures in it and in all folders in it, in order of their names; other files there are
+   passed over with a note. Borrows the texts. */
 enum status picture_names_open(struct picture_names *names, const char *const *operand,
                                int operands, const char *from) MUST_CHECK;
 

@@ -28,7 +28,7 @@ static void bench_layer_cells(struct table *table, double seconds, double dense,
     table_cellf(table, "%.0f", 100 * truly / seconds / peaks->sgemm);
 }
 
-/* Of a convolution: the algorithms of a pass. Backward has two gradients. */
+/* The algorithms of a convolution's pass. Backward has two gradients. */
 static void bench_layer_algorithm(struct table *table, const struct layer_time *t,
                                   bool back)
 {

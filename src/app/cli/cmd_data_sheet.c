@@ -6,6 +6,7 @@
 #include "app/run/output.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/table.h"
 #include "cmd_data.h"
 #include "data/dataset_verify.h"
 #include "data/loader.h"
@@ -35,6 +36,7 @@ struct sheet {
     const struct dataset_info *info;
     const struct config *config; /* NULL: not augmented */
     int rows;                    /* classes shown: the first ones */
+    size_t *count;               /* owned: (rows) images of each in the split */
     int columns;
     struct shape shown;           /* of each image on the sheet */
     struct dataset_labels labels; /* owned: of all images of the split */
@@ -137,22 +139,34 @@ static enum status sheet_read_labels(struct sheet *sheet)
 {
     const struct sheet_request *request = sheet->request;
     const struct dataset_info *info = sheet->info;
-    size_t n = info->count[request->split];
-    int *count = mem_zeroed((size_t)info->classes, sizeof *count);
+    size_t n = info->count[request->split], most = (size_t)request->per_class;
+    sheet->count = mem_zeroed((size_t)sheet->rows, sizeof *sheet->count);
     enum status st = dataset_read_labels(info, request->split, 0, n, &sheet->labels);
     for (size_t i = 0; i < n && st == ST_OK; i++)
         for (int c = 0; (c = sheet_row(sheet, i, c)) >= 0; c++) {
-            count[c] += count[c] < request->per_class;
-            if (count[c] > sheet->columns)
-                sheet->columns = count[c];
+            size_t shown = ++sheet->count[c] < most ? sheet->count[c] : most;
+            if ((int)shown > sheet->columns)
+                sheet->columns = (int)shown;
         }
     if (st == ST_OK && sheet->columns == 0)
         st = status_fail(ST_FAIL,
                          "the first %d classes of '%s' have no %s images: raise "
                          "--classes, or choose another --split",
                          sheet->rows, info->path, dataset_split_name[request->split]);
-    free(count);
     return st;
+}
+
+static void sheet_tell_rows(const struct sheet *sheet)
+{
+    struct table table;
+    table_init(&table, ">row", "<class", ">images", NULL);
+    for (int c = 0; c < sheet->rows; c++) {
+        table_cellf(&table, "%d", c + 1);
+        table_cellf(&table, "%s", sheet->info->class_name[c]);
+        table_cellf(&table, "%zu", sheet->count[c]);
+    }
+    table_print(&table);
+    table_release(&table);
 }
 
 static void sheet_tell(const struct sheet *sheet)
@@ -166,6 +180,7 @@ static void sheet_tell(const struct sheet *sheet)
             info->class_name[0], info->class_name[sheet->rows - 1], sheet->columns,
             dataset_split_name[request->split],
             sheet->config ? ", as the network sees them in the first epoch" : "");
+    sheet_tell_rows(sheet);
 }
 
 static enum status sheet_make(struct sheet *sheet)
@@ -213,6 +228,7 @@ static enum status sheet_draw(const struct sheet_request *request,
         st = input_crop_of_dataset(&config->run.input.crop, &info, &sheet.shown);
     if (st == ST_OK)
         st = sheet_make(&sheet);
+    free(sheet.count);
     dataset_labels_release(&sheet.labels);
     dataset_info_release(&info);
     return st;

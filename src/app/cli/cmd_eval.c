@@ -142,9 +142,10 @@ static enum status eval_parse(struct comm *comm, struct eval_request *request,
          "folder"},
         {"force", CLI_FLAG, &line->force, NULL, "replace files that exist"},
         {"calibrate", CLI_FLAG, &line->calibrate, NULL,
-         "fit a temperature on the val images, by which probabilities become as likely "
-         "as "
-         "they say, and keep it in the checkpoint: eval, report and predict use it"},
+         "fit a temperature on the val images, so that probabilities agree with how "
+         "often "
+         "answers are right, and keep it in the checkpoint: eval, report and predict use "
+         "it"},
         {"no-verify", CLI_FLAG, &request->no_verify, NULL, CLI_NO_VERIFY_HELP},
         {"threads", CLI_INT, &line->threads, "T",
          "threads per rank, default the rank's share of the CPUs"},

@@ -31,8 +31,8 @@ static void lab_progress(const struct strategy_subject *subject)
     log_progress("measuring %s", subject->name);
 }
 
-/* Thread counts in ascending order. The first is 1, with which the others are compared.
- */
+/* Thread counts in ascending order. The first is 1, with which the others are
+   compared. */
 static enum status lab_read_threads(struct comm *comm, const char *text,
                                     struct option_list *list)
 {

@@ -7,6 +7,7 @@
 #include "app/cli/commands.h"
 #include "app/run/output.h"
 #include "app/run/stall.h"
+#include "base/div.h"
 #include "base/fs.h"
 #include "base/log.h"
 #include "base/table.h"
@@ -154,7 +155,7 @@ static void lrfind_print_row(struct table *table, const struct range_test *test,
 static void lrfind_print_table(const struct range_test *test)
 {
     struct table table;
-    int every = (test->count + LRFIND_ROWS - 1) / LRFIND_ROWS;
+    int every = div_up(test->count, LRFIND_ROWS);
     table_init(&table, ">step", ">lr", ">loss", ">smoothed", "<", NULL);
     for (int i = 0; i < test->count; i++)
         if (i % every == 0 || i == test->count - 1 || i == test->steepest ||

@@ -18,7 +18,7 @@
 #include "kernels/cpu.h"
 
 /* What is not at hand as a function elsewhere. */
-struct facts {
+struct machine_facts {
     char host[256];
     double load;
     size_t shm_bytes, shm_free;
@@ -27,7 +27,7 @@ struct facts {
 };
 
 /* "always [madvise] never": the word in brackets. */
-static void facts_find_huge_pages(struct facts *facts)
+static void facts_find_huge_pages(struct machine_facts *facts)
 {
     char *text, said[STATUS_TEXT];
     size_t bytes;
@@ -44,7 +44,7 @@ static void facts_find_huge_pages(struct facts *facts)
     free(text);
 }
 
-static void facts_add_interface(struct facts *facts, const struct ifaddrs *at)
+static void facts_add_interface(struct machine_facts *facts, const struct ifaddrs *at)
 {
     char text[INET_ADDRSTRLEN];
     const struct sockaddr_in *address = (const void *)at->ifa_addr;
@@ -56,9 +56,9 @@ static void facts_add_interface(struct facts *facts, const struct ifaddrs *at)
                at->ifa_name, text);
 }
 
-static void facts_find(struct facts *facts)
+static void facts_find(struct machine_facts *facts)
 {
-    *facts = (struct facts){.interfaces = mem_strdup("")};
+    *facts = (struct machine_facts){.interfaces = mem_strdup("")};
     struct ifaddrs *list;
     gethostname(facts->host, sizeof facts->host - 1);
     if (getloadavg(&facts->load, 1) != 1)
@@ -79,7 +79,7 @@ static int facts_usable_cores(void)
 
 /* --- for scripts --- */
 
-static void facts_print_keys(const struct facts *facts)
+static void facts_print_keys(const struct machine_facts *facts)
 {
     log_out("lockstep=%s\nhost=%s\ncpu=%s\n", app_version(), facts->host, cpu_model());
     log_out("sockets=%d\ncores=%d\ncpus=%d\n", cpu_sockets(), cpu_cores(), cpu_online());
@@ -126,7 +126,7 @@ static void facts_print_cpus(void)
     log_out("kernels     %s, %s\n", cpu_isa_name(cpu_isa()), cpu_blas());
 }
 
-static void facts_print_memory(const struct facts *facts)
+static void facts_print_memory(const struct machine_facts *facts)
 {
     log_out("memory      %s, of which %s are available\n",
             bytes_text((double)mem_machine()).text,
@@ -140,7 +140,7 @@ static void facts_print_memory(const struct facts *facts)
     log_out("huge pages  %s\n", *facts->huge_pages ? facts->huge_pages : "unknown");
 }
 
-static void facts_print(const struct facts *facts)
+static void facts_print(const struct machine_facts *facts)
 {
     log_out("host        %s\n", facts->host);
     facts_print_cpus();
@@ -168,7 +168,7 @@ enum status cmd_machine(struct comm *comm, int argc, char **argv)
     TRY(cli_parse(&command, options, argc, argv, NULL, &count));
     if (count < 0)
         return ST_OK;
-    struct facts facts;
+    struct machine_facts facts;
     facts_find(&facts);
     if (keys)
         facts_print_keys(&facts);

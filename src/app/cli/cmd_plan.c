@@ -60,7 +60,8 @@ static enum status plan_parse(struct plan_request *request, int argc, char **arg
         {"ranks", CLI_TEXT, &request->ranks, "N,N,...",
          "numbers of ranks to predict, default 1, 2, 4, ... 4096"},
         {"ranks-per-node", CLI_INT, &request->per_node, "R",
-         "ranks on a node, default as started, or for a single rank as fit on the CPUs"},
+         "ranks on a node; default: as started, or with a single rank what its CPUs "
+         "hold"},
         {"network", CLI_TEXT, &request->network, "SPEED,LATENCY",
          "network between nodes, instead of measuring it: 10Gbit,20us"},
         {"out", CLI_TEXT, &request->out, "FILE", "HDF5, for scripts/plot_scaling.py"},

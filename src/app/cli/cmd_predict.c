@@ -44,13 +44,12 @@ static enum status predict_parse(struct comm *comm, struct predict_request *requ
         {"force", CLI_FLAG, &request->force, NULL,
          "replace FILE, and a FILE.partial of another network or other options"},
         {"top", CLI_INT, &top, "K",
-         "the K most likely classes, default 3; printed of networks for images with "
-         "several classes: all with the threshold, or none"},
+         "print the K most likely classes, default 3; for images with several classes "
+         "the default is all that reach the threshold"},
         {"threshold", CLI_REAL, &request->ask.threshold, "P",
          "the least probability of an answer, below which a picture is "
-         "'" PREDICTIONS_UNSURE "', default 0; of networks for images with several "
-         "classes the least probability "
-         "of each (eval.threshold), default as in the training"},
+         "'" PREDICTIONS_UNSURE "', default 0; for images with several classes the least "
+         "probability of each (eval.threshold), default as in the training"},
         {"views", CLI_TEXT, &views, "WORD", CLI_VIEWS_HELP},
         {"tta", CLI_TEXT, &tta, "flip|multi", CLI_TTA_HELP},
         {"crop", CLI_FLAG, &request->ask.crop, NULL,

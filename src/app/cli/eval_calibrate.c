@@ -96,7 +96,7 @@ static void calibrate_print(const struct eval_session *session,
         dataset_split_name[session->split], found->before, found->loss,
         session->network.checkpoint);
     if (found->temperature < 1.01 * CALIBRATION_LEAST)
-        log_note("the answers to these images are as good as all right: a temperature of "
+        log_note("nearly all answers to these images are right: a temperature fitted to "
                  "so few mistakes says little");
 }
 

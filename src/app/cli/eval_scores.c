@@ -18,36 +18,39 @@
 
 /* --- one figure for each measure --- */
 
-struct measure {
+struct score_measure {
     const char *name;  /* in tables */
     const char *words; /* for people; "": it is in the line of the accuracy */
     double value;
     bool share; /* printed in % */
 };
 
-static int scores_of_classes(const struct eval_answers *answers, struct measure *list)
+static int scores_of_classes(const struct eval_answers *answers,
+                             struct score_measure *list)
 {
     const struct evaluation *result = answers->result;
     const struct answers_interval interval =
         answers_interval(result->correct, result->count);
     int classes = answers->network->info.classes, n = 0;
     list[n++] =
-        (struct measure){"accuracy_low", "95 % interval from", interval.low, true};
-    list[n++] = (struct measure){"accuracy_high", "to", interval.high, true};
-    list[n++] = (struct measure){"balanced_accuracy", "balanced accuracy",
-                                 metric_value(METRIC_BALANCED_ACCURACY, result), true};
-    list[n++] = (struct measure){"macro_f1", "macro F1",
-                                 metric_value(METRIC_MACRO_F1, result), true};
+        (struct score_measure){"accuracy_low", "95 % interval from", interval.low, true};
+    list[n++] = (struct score_measure){"accuracy_high", "to", interval.high, true};
+    list[n++] =
+        (struct score_measure){"balanced_accuracy", "balanced accuracy",
+                               metric_value(METRIC_BALANCED_ACCURACY, result), true};
+    list[n++] = (struct score_measure){"macro_f1", "macro F1",
+                                       metric_value(METRIC_MACRO_F1, result), true};
     if (classes > SCORES_TOP)
-        list[n++] = (struct measure){
+        list[n++] = (struct score_measure){
             "top5_accuracy", "top-5 accuracy",
             answers_top(answers->answer, result->count, SCORES_TOP), true};
-    list[n++] =
-        (struct measure){"calibration_error", "expected calibration error",
-                         answers_calibration_error(answers->answer, result->count), true};
+    list[n++] = (struct score_measure){
+        "calibration_error", "expected calibration error",
+        answers_calibration_error(answers->answer, result->count), true};
     if (classes == 2)
-        list[n++] = (struct measure){"roc_auc", "area under the ROC curve",
-                                     answers_auc(answers->answer, result->count), false};
+        list[n++] =
+            (struct score_measure){"roc_auc", "area under the ROC curve",
+                                   answers_auc(answers->answer, result->count), false};
     return n;
 }
 
@@ -61,38 +64,38 @@ static double scores_micro_f1(const struct confusion *counts)
     return all > 0 ? 2 * right / all : 0;
 }
 
-static int scores_of_sets(const struct eval_answers *answers, struct measure *list)
+static int scores_of_sets(const struct eval_answers *answers, struct score_measure *list)
 {
     const struct evaluation *result = answers->result;
     int n = 0;
-    list[n++] = (struct measure){"average_precision", "average precision",
-                                 result->mean_average_precision, true};
-    list[n++] = (struct measure){"micro_f1", "micro F1",
-                                 scores_micro_f1(&result->confusion), true};
-    list[n++] = (struct measure){"macro_f1", "macro F1",
-                                 metric_value(METRIC_MACRO_F1, result), true};
+    list[n++] = (struct score_measure){"average_precision", "average precision",
+                                       result->mean_average_precision, true};
+    list[n++] = (struct score_measure){"micro_f1", "micro F1",
+                                       scores_micro_f1(&result->confusion), true};
+    list[n++] = (struct score_measure){"macro_f1", "macro F1",
+                                       metric_value(METRIC_MACRO_F1, result), true};
     return n;
 }
 
 /* Returns how many. */
-static int scores_measures(const struct eval_answers *answers, struct measure *list)
+static int scores_measures(const struct eval_answers *answers, struct score_measure *list)
 {
     const struct evaluation *result = answers->result;
     double accuracy = (double)result->correct / (double)result->count;
     int n = 0;
-    list[n++] = (struct measure){"accuracy", "", accuracy, true};
-    list[n++] = (struct measure){"loss", "", result->loss, false};
+    list[n++] = (struct score_measure){"accuracy", "", accuracy, true};
+    list[n++] = (struct score_measure){"loss", "", result->loss, false};
     return n + (answers->answer ? scores_of_classes : scores_of_sets)(answers, list + n);
 }
 
 static void scores_print_measures(const struct eval_answers *answers)
 {
-    struct measure list[SCORES_MEASURES];
+    struct score_measure list[SCORES_MEASURES];
     int count = scores_measures(answers, list);
     char *text = mem_strdup("");
     bool first = true;
     for (int i = 0; i < count; i++) {
-        const struct measure *one = &list[i];
+        const struct score_measure *one = &list[i];
         if (!*one->words)
             continue;
         bool goes_on = first || strcmp(one->name, "accuracy_high") == 0;
@@ -109,7 +112,7 @@ static void scores_print_measures(const struct eval_answers *answers)
 
 enum status eval_write_measures(const struct eval_answers *answers, const char *path)
 {
-    struct measure list[SCORES_MEASURES];
+    struct score_measure list[SCORES_MEASURES];
     struct fs_writer writer;
     int count = scores_measures(answers, list);
     TRY(fs_write_begin(&writer, path));

@@ -123,8 +123,8 @@ static enum status train_open_data(struct train_session *session)
     return train_check_labels(session);
 }
 
-/* Some hosts may lack the memory for the network; a pipeline needs its description only.
- */
+/* Some hosts may lack the memory for the network; a pipeline needs its description
+   only. */
 static enum status train_open_network(struct train_session *session)
 {
     const struct dataset_info *data = &session->dataset.info;

@@ -4,6 +4,7 @@
 #include "app/run/prepare.h"
 #include "app/version.h"
 #include "base/bytes.h"
+#include "base/div.h"
 #include "base/grain.h"
 #include "base/hash.h"
 #include "base/log.h"
@@ -22,8 +23,7 @@ static int train_grains(const struct train_session *session)
 
 static int train_grains_share(const struct train_session *session)
 {
-    int replicas = comm_size(session->stages.stage.peers);
-    return (train_grains(session) + replicas - 1) / replicas;
+    return div_up(train_grains(session), comm_size(session->stages.stage.peers));
 }
 
 static void train_print_changed(const char *line)
@@ -165,8 +165,8 @@ static void train_note_unseen(const struct train_session *session)
             rows, h, columns, w, (columns - w) / 2, (rows - h) / 2);
 }
 
-/* Of a kernel on a single pixel only one tap sees the image, and a stride does nothing.
- */
+/* On a single pixel only one tap of a kernel sees the image, and a stride has no
+   effect. */
 static void train_note_starved(const struct train_session *session)
 {
     const struct shape *in = &session->model.in;
@@ -352,14 +352,14 @@ void train_print_checked(const struct train_session *session)
     log_out("checked: this can be trained%s; ",
             session->request->elsewhere ? " on machines with enough memory" : "");
     if (train_is_imported(session))
-        log_out("nothing was kept but the imported pictures, in '%s'\n",
+        log_out("only the imported pictures were kept, in '%s'\n",
                 session->dataset.info.path);
     else
         log_out("nothing was touched\n");
 }
 
-/* A network trained in stages may not fit into one process: evaluate it in stages, too.
- */
+/* A network trained in stages may not fit into one process: evaluate it in stages,
+   too. */
 void train_print_next(const struct train_session *session)
 {
     char *run = shell_path(session->folder.path);

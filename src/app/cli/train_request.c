@@ -11,9 +11,9 @@
 #define TRAIN_RUN_HELP                                                               \
     "folder of the run, default runs/ and the config's name; auto: a new one, with " \
     "-2, -3, ... at its end, or with --resume the newest of these"
-#define TRAIN_JSON_HELP                                                               \
-    "an object a line on stdout for each event of the run, for other programs; what " \
-    "people read goes to stderr"
+#define TRAIN_JSON_HELP                                                             \
+    "print each event of the run as a line of JSON on stdout, for other programs; " \
+    "text for people goes to stderr"
 
 static void train_print_layers(void)
 {
@@ -118,8 +118,8 @@ enum status train_request_parse(struct train_request *request, int argc, char **
          "how to choose the plan of threads, default cached; off: by rule; cached: as "
          "measured earlier, or measure now; force: measure now"},
         {"tune", CLI_TEXT, &tune, "off|cached|force",
-         "the same; mpirun, which has an option --tune, takes it unless it is written "
-         "--tune=WORD"},
+         "the same as --autotune; under mpirun write --tune=WORD, because mpirun has an "
+         "option --tune, too"},
         {"trace", CLI_TEXT, &request->trace, "FILE",
          "write what every thread did when, as JSON for ui.perfetto.dev; the beginning "
          "only of a long run"},

@@ -20,14 +20,14 @@
 
 struct comm;
 
-/* Of options that both commands have. */
+/* Help texts of options that both commands have. */
 #define TRAIN_DATA_HELP "data set, or a folder or list of pictures, instead of data.file"
 #define TRAIN_PRETRAINED_HELP \
     "fine-tune these weights, of 'lockstep weights import' or of a run"
 #define TRAIN_INIT_HELP \
     "start from the weights of this checkpoint or run; other classes: a new head"
 #define TRAIN_FREEZE_HELP \
-    "keep nothing as it is; all but the head; or all layers up to this one"
+    "layers that are not trained: none, all but the head, or all up to this one"
 #define TRAIN_THREADS_HELP "threads per rank, default the rank's share of the CPUs"
 #define TRAIN_SET_HELP     "override a key of the config; may be repeated"
 
@@ -91,8 +91,8 @@ void train_close_weights(struct train_session *session);
 /* The run's header: command, hardware, data, config, plan, network. With log_out. */
 void train_print_header(const struct train_session *session);
 
-/* Are features kept (train/features.h)? Why not, if a user might expect it. Collective.
- */
+/* Are features kept (train/features.h)? Why not, if a user might expect it.
+   Collective. */
 void train_note_features(const struct train_session *session);
 
 /* A note on frozen layers that nothing has trained. */

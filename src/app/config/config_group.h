@@ -1,5 +1,5 @@
-/* config_group: the sections [group NAME], tensors with a rate and a decay of their own.
- */
+/* config_group: the sections [group NAME], tensors with a rate and a decay of their
+   own. */
 #ifndef LOCKSTEP_APP_CONFIG_GROUP_H
 #define LOCKSTEP_APP_CONFIG_GROUP_H
 

@@ -55,17 +55,17 @@ const struct config_key config_keys[] = {
     {"data", "file", KEY_TEXT, false, AT(data.file), 0, 0, "",
      "data set (HDF5), or a folder or list of pictures, which is imported once", NULL},
     {"data", "size", KEY_SIZE, false, AT(data.h), 0, CONFIG_SIDE, "",
-     "of imported pictures: N or HEIGHTxWIDTH pixels; empty: as they are", NULL},
+     "size of imported pictures, N or HEIGHTxWIDTH pixels; empty: as they are", NULL},
     {"data", "channels", KEY_WORD, false, AT(data.channels), 0, 0, "auto",
-     "of imported pictures: grey or RGB; auto: RGB if a picture has colour",
+     "imported pictures become grey or RGB; auto: RGB if a picture has colour",
      channel_words},
     {"data", "fit", KEY_WORD, false, AT(data.fit), 0, 0, "pad",
      "how imported pictures are brought to that size", fit_words},
     {"data", "val", KEY_REAL, false, AT(data.val), 0, 0.9, "0",
-     "of imported pictures: part of each class for validation", NULL},
+     "part of each class of imported pictures that is for validation", NULL},
     {"data", "multi_label", KEY_BOOL, false, AT(data.multi_label), 0, 0, "off",
-     "of an imported list: pictures may have several classes, or none; a label with ';' "
-     "says so, too", NULL},
+     "pictures of an imported list may have several classes, or none; also set by a "
+     "label with ';'", NULL},
     {"data", "memory", KEY_INT, false, AT(data.memory_mb), 0, 1e9, "0",
      "MB of images kept in memory per node; a larger data set is read from its file "
      "as needed; 0: half of the memory", NULL},
@@ -80,33 +80,34 @@ const struct config_key config_keys[] = {
      "classes equally often", sampling_words},
 
     {"data", "input", KEY_SIZE, true, RUN(input.crop.h), 0, CONFIG_SIDE, "",
-     "what the network sees of an image, N or HEIGHTxWIDTH pixels: its centre, in "
-     "training another part if [augment] says so; empty: all of it", NULL},
+     "part of an image that the network sees, N or HEIGHTxWIDTH pixels: the centre, or "
+     "in training what [augment] selects; empty: the whole image", NULL},
     {"data", "shift_x", KEY_INT, true, RUN(input.crop.shift_x), -10000, 10000, "0",
      "pixels by which every image is moved to the right, in training and use", NULL},
     {"data", "shift_y", KEY_INT, true, RUN(input.crop.shift_y), -10000, 10000, "0",
      "pixels by which every image is moved down, in training and use", NULL},
 
     {"data", "mean", KEY_TEXT, true, AT(data.mean), 0, 0, "",
-     "mean of the pixels (0 to 255), one number or one for each channel, that images are "
-     "normalised by; empty: the data set's, or those of finetune.pretrained", NULL},
+     "mean of the pixels (0 to 255) by which images are normalised, one number or one "
+     "for each channel; empty: the data set's, or that of finetune.pretrained", NULL},
     {"data", "std", KEY_TEXT, true, AT(data.std), 0, 0, "",
-     "their standard deviation, in the same way", NULL},
+     "standard deviation of the pixels, given in the same way", NULL},
 
     {"finetune", "pretrained", KEY_TEXT, false, AT(finetune.pretrained), 0, 0, "",
      "weights to begin with: a file of 'lockstep weights import', a checkpoint or a run; "
      "a head for other classes begins anew", NULL},
     {"finetune", "freeze", KEY_TEXT, true, AT(model.freeze.until), 0, 0, "none",
-     "layers that stay as they are: none, backbone (all but the head), or the name of "
-     "the last of them", NULL},
+     "layers that are not trained: none, backbone (all but the head), or the name of "
+     "the last one", NULL},
     {"finetune", "statistics", KEY_WORD, true, AT(finetune.statistics), 0, 0, "auto",
-     "batchnorm's statistics: trained; frozen: the running ones are used and stay; auto: "
-     "frozen with finetune.pretrained", statistics_words},
+     "batchnorm: trained: with statistics of the grain; frozen: with running "
+     "statistics, which do not change; auto: frozen with finetune.pretrained",
+     statistics_words},
     {"finetune", "features", KEY_BOOL, false, RUN(features.keep), 0, 0, "on",
-     "what frozen layers make of the images is computed once and kept, where it is the "
-     "same in every epoch", NULL},
+     "compute the outputs of frozen layers once and keep them, if they are the same in "
+     "every epoch", NULL},
     {"finetune", "cache", KEY_TEXT, false, RUN(features.folder), 0, 0, "",
-     "folder of files in which later runs find these features; empty: none", NULL},
+     "folder in which these outputs are kept for later runs; empty: none", NULL},
 
     {"model", "layer", KEY_LAYERS, true, AT(model), 0, 0, "",
      "one line per layer, in order; a layer, or the name of a [block]", NULL},
@@ -114,7 +115,7 @@ const struct config_key config_keys[] = {
     {"train", "epochs", KEY_REAL, false, RUN(train.epochs), 0.001, 1e6, "10",
      "passes over the training images; the last one may be a part, like 9.9", NULL},
     {"train", "steps", KEY_LONG, false, RUN(train.steps), 0, 1e15, "0",
-     "number of steps, instead of epochs; 0: as epochs says", NULL},
+     "number of steps; 0: epochs sets it", NULL},
     {"train", "batch", KEY_INT, true, RUN(train.batch), 1, 1e7, "256",
      "samples in a global batch, whatever the number of ranks", NULL},
     {"train", "grain", KEY_INT, true, RUN(train.grain), 1, 65536, "32",
@@ -128,13 +129,13 @@ const struct config_key config_keys[] = {
      "convolutions 3x3 by Winograd's algorithm where it pays: auto: F(4x4) or F(2x2); "
      "f2: F(2x2), with the errors of a sum; off", winograd_words},
     {"train", "loss", KEY_WORD, false, RUN(train.loss), 0, 0, "cross_entropy",
-     "what training minimises; focal: images that are right already count less",
+     "what training minimises; focal: images that are classified well count less",
      loss_words},
     {"train", "focal", KEY_REAL, false, RUN(train.focal), 0, 10, "2",
      "focal loss: the exponent gamma of 1 - p; 0: cross_entropy", NULL},
     {"train", "class_weights", KEY_TEXT, false, RUN(train.class_weights), 0, 0, "none",
-     "factor of the loss of each class: none: 1; auto: all classes count alike, however "
-     "many images they have; or NAME:WEIGHT, ..., 1 for others", NULL},
+     "factor of the loss of each class: none: 1; auto: all classes count equally, "
+     "however many images they have; or NAME:WEIGHT, ..., 1 for others", NULL},
     {"train", "sample_weights", KEY_BOOL, false, RUN(train.sample_weights), 0, 0, "on",
      "multiply the loss of each training image by its weight, if the data set holds "
      "weights", NULL},
@@ -143,8 +144,8 @@ const struct config_key config_keys[] = {
     {"train", "mixup", KEY_REAL, false, RUN(train.mixup), 0, 4, "0",
      "mix the images of a grain in pairs, with shares from Beta(x, x); 0: off", NULL},
     {"train", "cutmix", KEY_REAL, false, RUN(train.cutmix), 0, 4, "0",
-     "exchange a box between them, with its share of the area from Beta(x, x); with "
-     "mixup: each pair does one or the other; 0: off", NULL},
+     "exchange a box between the images of a pair, with a share of the area from "
+     "Beta(x, x); with mixup: each pair gets one of the two; 0: off", NULL},
     {"train", "clip", KEY_REAL, false, RUN(train.clip), 0, 1e9, "0",
      "largest norm of the gradient; 0: off", NULL},
     {"train", "ema", KEY_REAL, true, RUN(train.ema), 0, 0.999999, "0",
@@ -154,20 +155,20 @@ const struct config_key config_keys[] = {
      "training images from which batchnorm's statistics of averaged weights are taken",
      NULL},
     {"train", "metric", KEY_WORD, true, RUN(train.metric), 0, 0, "accuracy",
-     "by what evaluations are compared, for best.h5 and early_stop; for images with "
-     "several classes accuracy stands for average_precision", metric_words},
+     "score by which evaluations are compared, for best.h5 and early_stop; for images "
+     "with several classes accuracy means average_precision", metric_words},
     {"train", "views", KEY_INT, true, RUN(train.views), 0, 10000, "0",
-     "augmented views of each image: epoch e sees view e mod views again; 0: a new one in "
+     "augmented views of each image: epoch e uses view e mod views; 0: a new view in "
      "every epoch", NULL},
     {"train", "eval_every", KEY_INT, false, RUN(train.eval_every), 1, 1e6, "1",
      "epochs between evaluations", NULL},
 
     {"eval", "views", KEY_WORD, false, RUN(eval.views), 0, 0, "none",
      "evaluations and predictions average the answers to several views of an image: "
-     "mirror: and its mirror image; mirror+shift: and both moved by a pixel",
+     "mirror: the image and its mirror image; mirror+shift: also both moved by a pixel",
      view_set_words},
     {"eval", "threshold", KEY_REAL, false, RUN(eval.threshold), 0, 1, "0.5",
-     "of images with several classes: the least probability of a class that is an answer",
+     "for images with several classes: the least probability of an answer",
      NULL},
 
     {"optim", "kind", KEY_WORD, true, RUN(optim.kind), 0, 0, "sgd",
@@ -181,8 +182,8 @@ const struct config_key config_keys[] = {
     {"optim", "weight_decay", KEY_REAL, false, RUN(optim.weight_decay), 0, 1e6, "0",
      "decay of the weights; biases and norms have none", NULL},
     {"optim", "layer_decay", KEY_REAL, false, RUN(optim.layer_decay), 0.01, 1, "1",
-     "factor of the learning rate for each block of layers that comes behind: early ones "
-     "learn more slowly", NULL},
+     "factor of the learning rate for each block of layers between a layer and the "
+     "output: early layers learn more slowly", NULL},
     {"optim", "beta1", KEY_REAL, false, RUN(optim.beta1), 0, 0.999999, "0.9",
      "adamw, lamb: decay of the first moment", NULL},
     {"optim", "beta2", KEY_REAL, false, RUN(optim.beta2), 0, 0.999999999, "0.999",
@@ -193,19 +194,20 @@ const struct config_key config_keys[] = {
      "lars: trust coefficient, the norm of a tensor's step as a share of its weights', "
      "at lr = 1", NULL},
     {"optim", "lookahead", KEY_INT, true, RUN(optim.lookahead), 0, 1e6, "0",
-     "steps after which the slow weights follow, and become the weights; 0: off", NULL},
+     "steps between two updates of the slow weights, which then become the weights; 0: "
+     "off", NULL},
     {"optim", "lookahead_alpha", KEY_REAL, false, RUN(optim.lookahead_alpha), 0, 1, "0.5",
-     "lookahead: how far the slow weights follow", NULL},
+     "lookahead: part of the way that the slow weights move", NULL},
     {"optim", "lookahead_power", KEY_REAL, false, RUN(optim.lookahead_power), 0, 100, "0",
-     "lookahead: they follow all the way at first, as lookahead_alpha says at the end of "
-     "the run; exponent of the part that is done; 0: always as lookahead_alpha says",
+     "lookahead: the part falls from 1 to lookahead_alpha over the run; exponent of the "
+     "part of the run that is done; 0: always lookahead_alpha",
      NULL},
 
     {"schedule", "kind", KEY_WORD, false, RUN(schedule.kind), 0, 0, "constant",
      "how the learning rate changes over the run", schedule_words},
     {"schedule", "warmup", KEY_REAL, false, RUN(schedule.warmup), 0, 1e6, "0",
-     "epochs of linear rise at the start, of every kind but onecycle and triangle, which "
-     "have their own",
+     "epochs of linear rise at the start; not for onecycle and triangle, which have a "
+     "rise of their own",
      NULL},
     {"schedule", "step_every", KEY_REAL, false, RUN(schedule.step_every), 1e-6, 1e6, "10",
      "step: epochs between two drops", NULL},
@@ -227,8 +229,8 @@ const struct config_key config_keys[] = {
      "onecycle: the shape of rise and fall", anneal_words},
 
     {"augment", "recipe", KEY_WORD, false, AT(recipe.name), 0, 0, "none",
-     "settings of all other keys of [augment] (docs/data.md); those that are given stay "
-     "as they are given", config_recipe_words},
+     "values for all other keys of [augment] (docs/data.md); keys that you set keep "
+     "your values", config_recipe_words},
     {"augment", "shift", KEY_LENGTH, false, RUN(augment.shift), 0, 1000, "0",
      "largest random shift along each axis, in pixels or as a part of the network's "
      "input", NULL},
@@ -269,8 +271,8 @@ const struct config_key config_keys[] = {
     {"augment", "erase", KEY_REAL, false, RUN(augment.erase), 0, 1, "0",
      "share of the images in which a random rectangle is set to the mean", NULL},
     {"augment", "fill", KEY_WORD, false, RUN(augment.fill), 0, 0, "auto",
-     "what is outside of a distorted image: black, its border, the data set's mean or "
-     "its mirror image; auto: black for grey images, border for RGB", fill_words},
+     "what fills the outside of a distorted image: black, its border, the data set's "
+     "mean or its mirror image; auto: black for grey images, border for RGB", fill_words},
 
     {"checkpoint", "every_steps", KEY_LONG, false, RUN(checkpoint.every_steps), 0, 1e15,
      "0", "steps between two checkpoints; 0: off", NULL},

@@ -147,8 +147,8 @@ static enum status config_check_kind(const char *path)
     return kind_refuse(path, "a config") == ST_OK ? ST_OK : ST_USAGE;
 }
 
-/* The network of this name, unless there is such a file; NULL: it is a file, or nothing.
- */
+/* The network of this name, unless there is such a file; NULL: it is a file, or
+   nothing. */
 static const struct named_network *config_find_network(const char *path)
 {
     const struct named_network *network = named_network_find(path);

@@ -6,6 +6,7 @@
 
 #include "app/export/onnx_run.h"
 #include "base/bytes.h"
+#include "base/div.h"
 #include "base/mem.h"
 #include "check_pictures.h"
 #include "data/loader.h"
@@ -142,7 +143,7 @@ static void check_in_thread(void *context, int thread)
 /* Threads that evaluate the file, CHECK_BATCH pictures each at a time. */
 static int check_threads(int pictures)
 {
-    int batches = (pictures + CHECK_BATCH - 1) / CHECK_BATCH;
+    int batches = div_up(pictures, CHECK_BATCH);
     return cpu_usable() < batches ? cpu_usable() : batches;
 }
 

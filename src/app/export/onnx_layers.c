@@ -83,7 +83,7 @@ static void form_flatten(struct onnx_build *build, const struct layer *layer,
     onnx_build_output(build, onnx_build_input(build, layer, 0, ONNX_FLAT), ONNX_FLAT);
 }
 
-/* What does nothing in use. */
+/* A layer that does nothing in evaluation, such as dropout. */
 static void form_nothing(struct onnx_build *build, const struct layer *layer,
                          const struct onnx_form *form)
 {
@@ -121,7 +121,7 @@ static void form_line(struct onnx_build *build, const struct layer *layer, const
     onnx_build_output(build, y, onnx_build_rank(build, layer, 0));
 }
 
-/* Of norms that could not be folded. */
+/* Only for norms that could not be folded. */
 static void form_batchnorm(struct onnx_build *build, const struct layer *layer,
                            const struct onnx_form *form)
 {
@@ -278,7 +278,7 @@ static void form_combine(struct onnx_build *build, const struct layer *layer,
     onnx_build_output(build, node->output, rank);
 }
 
-/* Of a layer that is not the last. */
+/* A log-softmax that is not the last layer. */
 static void form_logsoftmax(struct onnx_build *build, const struct layer *layer,
                             const struct onnx_form *form)
 {

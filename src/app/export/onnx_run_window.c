@@ -102,8 +102,8 @@ static void run_conv_tap(const struct run_windows *windows, float *y, const floa
     }
 }
 
-/* One output channel of one image: y (P, Q), x (channels, H, W), weight (channels, R, S).
- */
+/* One output channel of one image: y (P, Q), x (channels, H, W), weight (channels, R,
+   S). */
 static void run_conv_plane(const struct run_windows *windows, float *y, const float *x,
                            const float *weight, size_t channels)
 {

@@ -192,7 +192,7 @@ static void job_render(const struct predict_job *job, struct predict_text *text,
     }
 }
 
-/* Of all ranks, in order, on rank 0. */
+/* Gathers the rows of all ranks, in order, on rank 0. */
 static void job_gather(struct predict_job *job, const struct predict_text *mine,
                        struct predict_text *all)
 {

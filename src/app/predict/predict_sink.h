@@ -34,7 +34,7 @@ struct predict_sink {
     const struct predict_sink_ops *ops;
     const struct predict_request *request; /* borrowed */
     const struct predict_batch *batch;     /* borrowed */
-    /* Of predict_file: */
+    /* --- used by predict_file --- */
     struct predictions_head head; /* its network is owned */
     struct predictions_journal journal;
     struct lockfile lock; /* two processes do not write one file */
@@ -45,7 +45,7 @@ void predict_sink_init(struct predict_sink *sink, const struct predict_request *
                        const struct predict_batch *batch);
 void predict_sink_release(struct predict_sink *sink);
 
-/* Of predict_file, on every rank: what all rows share. */
+/* Fills in what all rows of a file share. On every rank. */
 void predict_file_head(struct predict_sink *sink);
 /* Before the work begins, on rank 0: may the files be written? */
 enum status predict_file_check(const struct predict_request *request,

@@ -11,7 +11,8 @@
 #include "html.h"
 #include "io/image.h"
 
-/* Of one class for each image the session keeps what mistakes need; else all answers. */
+/* Images with one class: the session keeps what mistakes need. Images with several: it
+   keeps all answers. */
 static enum status answers_run(struct report_answers *answers)
 {
     struct eval_session *session = &answers->session;
@@ -56,8 +57,8 @@ void report_answers_close(struct report_answers *answers)
 /* --- mistakes --- */
 
 /* An image whose answer is wrong. Of images with several classes: where the answer is
-   furthest off, the class that it names although the image has it not, or the converse.
- */
+   furthest off, the class that it names although the image has it not, or the
+   converse. */
 struct mistake {
     uint64_t image;
     int class;        /* the answer, or the class that is wrong */

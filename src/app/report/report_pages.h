@@ -10,7 +10,7 @@
 void report_page(FILE *out, const struct report_run *run,
                  const struct report_answers *answers, int mistakes);
 
-/* Of several runs. */
+/* The page that compares several runs. */
 void report_page_compared(FILE *out, const struct report_run *run, int runs);
 
 /* A history as columns, for plots. */

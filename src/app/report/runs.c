@@ -40,7 +40,7 @@ static char *runs_difference(const struct report_run *run, int runs, int which)
     return text;
 }
 
-/* Of the log: when it was written last. */
+/* The time at which the log was last written to. */
 static void runs_when(const struct report_run *run, char when[32])
 {
     char path[FS_PATH];

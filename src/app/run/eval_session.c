@@ -166,7 +166,7 @@ static enum status eval_find_other_data(struct eval_session *session, char **fil
     import.allow_empty = true;
     import.share[DATASET_TEST] = 0;
     if (!treatment_parse(&import.treatment, info->treatment))
-        FAIL(ST_FAIL, "'%s' says nothing that can be understood about its pictures",
+        FAIL(ST_FAIL, "the treatment of pictures that '%s' records cannot be understood",
              session->network.checkpoint);
     import.invert = IMPORT_INVERT_RECORDED;
     import.label =

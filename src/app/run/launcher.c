@@ -13,9 +13,7 @@
 #include "base/status.h"
 #include "comm/comm.h"
 
-#define LAUNCHER_SECONDS                                          \
-    3 /* in which a process says one line, on a busy machine, too \
-       */
+#define LAUNCHER_SECONDS 3 /* enough to print one line, on a busy machine too */
 
 /* How a launcher numbers its processes. */
 struct launcher {
@@ -178,8 +176,8 @@ static bool launcher_mpirun_started(char **argv)
     return started;
 }
 
-/* Of copies that end alike the first speaks. The others give it time to, because most
-   launchers end all processes as soon as one has failed. */
+/* If all copies end alike, the first one prints why. The others wait meanwhile, because
+   most launchers end all processes as soon as one has failed. */
 static void launcher_speak(int copy)
 {
     log_init(copy, "");

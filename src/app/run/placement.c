@@ -58,8 +58,8 @@ struct host_load {
     double quota; /* 0: none */
 };
 
-/* Of the host of rank r. The CPU sets of two ranks are equal or disjoint, because that is
-   how mpirun and SLURM bind. */
+/* The load of the host of rank r. The CPU sets of two ranks are equal or disjoint: mpirun
+   and SLURM bind in this way. */
 static struct host_load placement_host_load(const struct placement *placement, int r)
 {
     struct host_load load = {0};
@@ -189,8 +189,8 @@ int placement_spare_cpus(const struct placement *placement, const struct comm *c
 
 /* --- notes --- */
 
-/* What bound the ranks, as advice how to start without binding; NULL: none of these, so
-   the user did it on purpose. */
+/* How to start without binding, by what has bound the ranks; NULL: neither mpirun nor
+   srun, so the user bound them on purpose. */
 static const char *placement_unbind_advice(void)
 {
     if (getenv("OMPI_COMM_WORLD_SIZE"))

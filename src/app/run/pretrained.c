@@ -75,7 +75,7 @@ static enum status pretrained_other_tensor(const struct pretrained *pretrained,
     return st;
 }
 
-/* A head for other classes has other rows, and nothing else that differs. */
+/* A head for other classes may differ in its number of rows, but in nothing else. */
 static enum status pretrained_match_layer(struct pretrained *pretrained,
                                           const struct model *model,
                                           const struct layer *there,

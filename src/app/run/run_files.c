@@ -35,8 +35,8 @@ static const struct target_kind *run_files_kind(const char *name)
     return is && !strstr(name, ".tmp.") ? &run_checkpoint : NULL;
 }
 
-/* All of the folder of checkpoints, or what writers that were killed left in the run's,
-   which is removed. */
+/* Checks all files of the folder of checkpoints, or in the run's folder the temporary
+   files of killed writers, which the run removes. */
 static enum status run_files_check_list(const char *folder, bool checkpoints,
                                         const char *const *input, int inputs)
 {

@@ -1,5 +1,5 @@
-/* augment.recipe: what it sets, what overrides it, and what the stored text says of it.
- */
+/* augment.recipe: what it sets, what overrides it, and what the stored text says of
+   it. */
 #include "../config_text.h"
 #include "data/augment.h"
 #include "data/randaugment.h"
@@ -115,8 +115,8 @@ static void show(const char *line)
     snprintf(last_shown, sizeof last_shown, "%s", line);
 }
 
-/* The same settings are the same run; a checkpoint from before there were recipes, too.
- */
+/* The same settings are the same run; a checkpoint from before there were recipes,
+   too. */
 static void test_compare(void **state)
 {
     (void)state;

@@ -113,8 +113,8 @@ static void test_names_in_full(void **state)
     check_names("mobilenetv3_small", torch_mobilenet_v3_small);
 }
 
-/* Those that torchvision does not have. He et al. give 0.27, 0.46, 0.66 and 0.85 million.
- */
+/* Those that torchvision does not have. He et al. give 0.27, 0.46, 0.66 and 0.85
+   million. */
 static void test_counts(void **state)
 {
     (void)state;

@@ -12,8 +12,8 @@ static void expect_found(const char *path, const char *expected)
     assert_string_equal(found, scratch_path(expected));
 }
 
-/* Of a run the best checkpoint, or the newest if it keeps no best; a file means itself.
- */
+/* Of a run the best checkpoint, or the newest if it keeps no best; a file means
+   itself. */
 static void test_find(void **state)
 {
     (void)state;

@@ -7,8 +7,8 @@
 
 #include "base/grain.h"
 
-/* As few grains as possible, of nearly equal size, the larger first, every sample once.
- */
+/* As few grains as possible, of nearly equal size, the larger first, every sample
+   once. */
 static void check_cut(uint64_t samples, int most)
 {
     int count = grain_count(samples, most);

@@ -1,5 +1,5 @@
-/* Data sets of format 2: RGB images, a val split, paths, treatment; the streaming writer.
- */
+/* Data sets of format 2: RGB images, a val split, paths, treatment; the streaming
+   writer. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

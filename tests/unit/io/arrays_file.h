@@ -17,8 +17,8 @@ ARRAYS_FILE_UNUSED static struct arrays *open_arrays(const char *path)
     return file;
 }
 
-/* safetensors: a file with this header and `bytes` bytes of data, byte i of them i % 251.
- */
+/* safetensors: a file with this header and `bytes` bytes of data, byte i of them i %
+   251. */
 ARRAYS_FILE_UNUSED static const char *make_header(const char *header, size_t bytes)
 {
     size_t length = strlen(header), all = 8 + length + bytes;

@@ -195,6 +195,16 @@ def tiff(tags, blocks, order="<", tiles=False):
             b"".join(blocks))
 
 
+def big_tiff(image):
+    """A BigTIFF: 8 bytes for what has 4 in a TIFF."""
+    pixels = image.tobytes()
+    tags = {256: image.width, 257: image.height, 258: 8, 259: 1, 262: 1, 273: 0, 277: 1,
+            278: image.height, 279: len(pixels)}
+    tags[273] = 16 + 8 + 20 * len(tags) + 8
+    entries = b"".join(struct.pack("<HHQQ", tag, 16, 1, value) for tag, value in tags.items())
+    return (b"II+\0" + struct.pack("<HHQQ", 8, 0, 16, len(tags)) + entries + bytes(8) + pixels)
+
+
 def tags_of(w, h, bits, samples, photometric, **more):
     tags = {256: (4, [w]), 257: (4, [h]), 258: (3, [bits] * samples), 259: (3, [1]),
             262: (3, [photometric]), 277: (3, [samples]), 278: (4, [h])}
@@ -227,6 +237,7 @@ def make_tiff_by_hand():
     emit("tiff-palette-4", tiff(tags_of(40, 24, 4, 1, 3, t320=(3, colours)), [packed]),
          Image.frombytes("RGB", (40, 24), bytes(
              colours[16 * k + v] // 257 for v in nibbles for k in range(3))))
+    emit("tiff-big", big_tiff(grey), grey)
     rgba = picture("RGBA", 40, 24)
     emit("tiff-alpha", tiff(tags_of(40, 24, 8, 4, 2, t338=(3, [2])), [rgba.tobytes()]),
          on_white(rgba))
@@ -240,7 +251,7 @@ def make_tiff():
     make_tiff_by_hand()
     grey, rgb = picture("L"), picture("RGB")
     palette = rgb.quantize(200)
-    for code in ("raw", "tiff_lzw", "tiff_adobe_deflate", "packbits"):
+    for code in ("raw", "tiff_lzw", "tiff_adobe_deflate", "tiff_deflate", "packbits", "zstd"):
         emit(f"tiff-grey-{code}", saved(grey, "TIFF", compression=code), grey)
         emit(f"tiff-rgb-{code}", saved(rgb, "TIFF", compression=code), rgb)
         data = saved(palette, "TIFF", compression=code)

@@ -1,5 +1,5 @@
-/* Rows of predictions as text and back, the journal, and the files that are made of it.
- */
+/* Rows of predictions as text and back, the journal, and the files that are made of
+   it. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -197,8 +197,8 @@ static void test_session(void **state)
     forget();
 }
 
-/* After a failed write the file ends with its last whole record, and grows again later.
- */
+/* After a failed write the file ends with its last whole record, and grows again
+   later. */
 static void test_full_disk(void **state)
 {
     (void)state;

@@ -366,8 +366,8 @@ static void test_given(void **state)
 }
 
 /* However large the mean, the variance is exact to a few float roundings of the
-   deviations: chunks lie about their own means. In a channel of one value alone it is 0.
- */
+   deviations: chunks lie about their own means. In a channel of one value alone it
+   is 0. */
 static void test_large_mean(void **state)
 {
     (void)state;

@@ -1,5 +1,5 @@
-/* The lines that bench prints for the laboratory, and conclusions from a grid of rates.
- */
+/* The lines that bench prints for the laboratory, and conclusions from a grid of
+   rates. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

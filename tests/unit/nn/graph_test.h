@@ -63,8 +63,8 @@ static const char *const unfusable[] = {"conv 8 kernel=3 pad=1 as=a",
                                         "logsoftmax",
                                         NULL};
 
-/* Batch normalisation of every kind: of a shortcut, of vectors, without weights, frozen.
- */
+/* Batch normalisation of every kind: of a shortcut, of vectors, without weights,
+   frozen. */
 static const char *const normed[] = {"conv 12 kernel=3 pad=1",
                                      "batchnorm",
                                      "relu as=x",

@@ -269,8 +269,8 @@ static void test_average(void **state)
     statistics_release(&all);
 }
 
-/* One value a channel: running statistics normalise, and dx does not pass through them.
- */
+/* One value a channel: running statistics normalise, and dx does not pass through
+   them. */
 static void test_single(void **state)
 {
     (void)state;

@@ -108,8 +108,8 @@ static void test_pools(void **state)
     check(mean, false, 0);
 }
 
-/* A norm stays where others read what it reads, or where there is nothing to fold into.
- */
+/* A norm stays where others read what it reads, or where there is nothing to fold
+   into. */
 static void test_refused(void **state)
 {
     (void)state;

@@ -94,8 +94,8 @@ static void test_group_from(void **state)
     }
 }
 
-/* One group's end is another one's begin, however the product of epochs and steps rounds.
- */
+/* One group's end is another one's begin, however the product of epochs and steps
+   rounds. */
 static void test_group_borders(void **state)
 {
     (void)state;

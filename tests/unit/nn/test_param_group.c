@@ -132,8 +132,8 @@ static void test_checks(void **state)
     refuse("group 'long': the pattern '********************...' is longer than 127");
 }
 
-/* The optimizer's segments: neighbours alike are one; with trust ratios each tensor is.
- */
+/* The optimizer's segments: neighbours alike are one; with trust ratios each tensor
+   is. */
 static void test_segments(void **state)
 {
     (void)state;

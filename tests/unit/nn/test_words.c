@@ -15,6 +15,7 @@ static const char *const cases[][2] = {
     {"scale 2", "'2' is one value too many, did you mean 'by=2'?"},
     {"depthwise 3 kernel=3", "'3' is one value too many\n"},
     {"batchnorm 8", "'8' is one value too many\n"},
+    {"batchnorm frozen", "'frozen' needs a value: frozen=...\n"},
 };
 
 static void test_words(void **state)

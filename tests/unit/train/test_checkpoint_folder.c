@@ -96,8 +96,8 @@ static void test_prune(void **state)
     expect_said("cannot read folder");
 }
 
-/* A later checkpoint, which could not be read, does not count: the newest good one stays.
- */
+/* A later checkpoint, which could not be read, does not count: the newest good one
+   stays. */
 static void test_prune_before_damage(void **state)
 {
     (void)state;

@@ -57,8 +57,8 @@ static void expect_same(const struct confusion *a, const struct confusion *b)
     assert_memory_equal(a->pair, b->pair, (size_t)a->pairs * sizeof *a->pair);
 }
 
-/* Pairs are sorted, their counts are right, and nothing depends on the order of samples.
- */
+/* Pairs are sorted, their counts are right, and nothing depends on the order of
+   samples. */
 static void check_classes(int classes)
 {
     int *label = calloc(SAMPLES, sizeof *label);

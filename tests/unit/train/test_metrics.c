@@ -119,8 +119,8 @@ static void test_sets(void **state)
     metrics_release(&other);
 }
 
-/* From no entries to more than the first allocation holds; what was read can be added to.
- */
+/* From no entries to more than the first allocation holds; what was read can be added
+   to. */
 static void test_round_trip(void **state)
 {
     (void)state;
@@ -196,8 +196,8 @@ static void test_confusions_are_bounded(void **state)
     free(matrix);
 }
 
-/* With too many classes for a matrix: counts by class and the pairs, read back the same.
- */
+/* With too many classes for a matrix: counts by class and the pairs, read back the
+   same. */
 static void test_many_classes(void **state)
 {
     (void)state;

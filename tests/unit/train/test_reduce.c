@@ -47,8 +47,8 @@ static float node_sum(int begin, int end, int i)
     return node_sum(begin, m, i) + node_sum(m, end, i);
 }
 
-/* The terms left are the maximal nodes of [begin, end), with the bits of the definition.
- */
+/* The terms left are the maximal nodes of [begin, end), with the bits of the
+   definition. */
 static void check_parts(struct reduce *reduce, int lanes, int begin, int end)
 {
     struct tree_node nodes[TREE_NODES_MAX];
@@ -91,8 +91,8 @@ static void reduce_range(struct reduce *reduce, int n, int lanes, int members, i
     check_parts(reduce, lanes, begin, end);
 }
 
-/* All ranges that a rank can own in batches of up to 24 grains, with one struct reduce.
- */
+/* All ranges that a rank can own in batches of up to 24 grains, with one struct
+   reduce. */
 static void test_ranges(void **state)
 {
     (void)state;
