@@ -24,8 +24,8 @@ enum status import_read_shares(const struct import_set *set,
                                double share[DATASET_SPLITS]) MUST_CHECK;
 
 /* Groups by a POSIX extended regular expression: the first parenthesised part of what it
-   matches in the path, or all of that; every path must match. Replaces a list's groups.
- */
+   matches in the path, or all of that; every path must match. Replaces a list's
+   groups. */
 enum status import_group(struct import_set *set, const char *pattern) MUST_CHECK;
 
 /* Moves `share` of each class's pictures of train (or of no split) to val and test, by

@@ -9,13 +9,11 @@
 #include "data/import_treatment.h"
 #include "import_queue.h"
 
-#define SURVEY_COLOUR 8   /* channels that differ by more are colour, not noise of JPEG */
-#define SURVEY_PAPER  32  /* how far a plain border's pixels are from their mean */
-#define SURVEY_PLAIN  0.9 /* part of a plain border's pixels that are so near */
-#define SURVEY_SIZES                                                                    \
-    1000                   /* pictures to look at before sizes that differ are an error \
-                            */
-#define SURVEY_BAD_MOST 20 /* unreadable files that notes name */
+#define SURVEY_COLOUR   8 /* channels that differ by more are colour, not noise of JPEG */
+#define SURVEY_PAPER    32   /* how far a plain border's pixels are from their mean */
+#define SURVEY_PLAIN    0.9  /* part of a plain border's pixels that are so near */
+#define SURVEY_SIZES    1000 /* pictures looked at before unequal sizes are an error */
+#define SURVEY_BAD_MOST 20   /* unreadable files that notes name */
 
 struct survey {
     struct import_set *set;

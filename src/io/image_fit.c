@@ -1,6 +1,6 @@
 /* Scaling. Sums are made in a written order in double and rounded to float after each of
-   the two passes (rows, then columns), so that the bytes are the same on every machine.
- */
+   the two passes (rows, then columns), so that the bytes are the same on every
+   machine. */
 #include <stdlib.h>
 #include <string.h>
 

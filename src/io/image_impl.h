@@ -66,8 +66,8 @@ const struct image_reader *image_find_reader(const uint8_t *data, size_t bytes);
    wrong. */
 const char *image_check_size(size_t h, size_t w, size_t bytes);
 
-/* ST_FAIL, reported: a file that its reader does not understand; one that ends too soon.
- */
+/* ST_FAIL, reported: a file that its reader does not understand; one that ends too
+   soon. */
 enum status image_fail(const struct image_source *source, const char *kind,
                        const char *reason);
 enum status image_fail_short(const struct image_source *source, const char *kind);

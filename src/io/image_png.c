@@ -9,10 +9,8 @@
 #include "base/mem.h"
 #include "image_impl.h"
 
-#define PNG_INFLATE_RATIO                                                               \
-    1032                        /* bytes that one compressed byte yields at most (zlib) \
-                                 */
-#define PNG_CHUNK_MAX (1 << 20) /* bytes of a chunk that is not pixels */
+#define PNG_INFLATE_RATIO 1032      /* most bytes that a compressed byte yields (zlib) */
+#define PNG_CHUNK_MAX     (1 << 20) /* bytes of a chunk that is not pixels */
 
 /* libpng reports errors by longjmp, after which local variables that have changed are
    undefined: what is needed after a jump is kept here. */
@@ -61,8 +59,8 @@ static void png_input_check_size(struct png_input *input, size_t h, size_t w)
         png_error(input->png, wrong);
 }
 
-/* libpng expands every kind of pixel to 8- or 16-bit grey or RGB, with or without alpha.
- */
+/* libpng expands every kind of pixel to 8- or 16-bit grey or RGB, with or without
+   alpha. */
 static void png_input_expand(struct png_input *input, struct image_raster *raster)
 {
     const uint16_t one = 1;

@@ -286,8 +286,8 @@ static inline unsigned tiff_sample(const uint8_t *row, size_t i, unsigned bits)
     return (unsigned)row[bit / 8] >> (8 - bits - bit % 8) & ((1u << bits) - 1);
 }
 
-/* Pixel x of a block's row as pixel `at` of the raster; of separate planes, one sample.
- */
+/* Pixel x of a block's row as pixel `at` of the raster; of separate planes, one
+   sample. */
 static inline void tiff_copy_pixel(const struct tiff_input *input,
                                    struct image_raster *raster, size_t at,
                                    const uint8_t *row, size_t x, int plane)

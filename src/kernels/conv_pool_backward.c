@@ -92,8 +92,8 @@ static void conv_pool_multiply_slopes(const struct conv_pool_job *job, struct sp
 /* --- weights --- */
 
 /* What the first panel of channels does with a block: a thread alone computes g block by
-   block, so that it is in a cache when it is used; a team has computed all of it before.
- */
+   block, so that it is in a cache when it is used; a team has computed all of it
+   before. */
 static void conv_pool_begin_block(const struct team *team,
                                   const struct conv_pool_job *job, struct span filters,
                                   struct span images)

@@ -48,8 +48,8 @@ size_t conv_pool_lay_out_member(const struct conv_pool_shape *shape, void *scrat
 size_t conv_pool_lay_out(const struct conv_pool_shape *shape, void *scratch,
                          struct conv_pool_buffers *b);
 
-/* Are whole images with their borders read? Winograd's transforms and frames need none.
- */
+/* Are whole images with their borders read? Winograd's transforms and frames need
+   none. */
 static inline bool conv_pool_borders(const struct conv_pool_shape *shape)
 {
     return shape->pad && (!shape->winograd || shape->c <= CONV_POOL_THIN);

@@ -36,8 +36,8 @@ static struct rows_own rows_share(const struct team *team, const struct lattice 
     return own;
 }
 
-/* Which arrays to fetch. With filters of one pixel memory is the limit, not arithmetic.
- */
+/* Which arrays to fetch. With filters of one pixel memory is the limit, not
+   arithmetic. */
 struct rows_fetch {
     bool in, out;
 };

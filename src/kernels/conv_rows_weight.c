@@ -18,8 +18,8 @@
 #define WEIGHT_COPIED 128                 /* rows of a panel from which on copies pay */
 
 /* The pixels of a run, one behind the other, so that they stay in a core's caches:
-   `piece` for one piece of x after another, `panel` for the panels of dy that are needed.
- */
+   `piece` for one piece of x after another, `panel` for the panels of dy that are
+   needed. */
 struct rows_copy {
     float *piece;                   /* (pixels, WEIGHT_PIECE) */
     float *panel;                   /* (panels, pixels, PRODUCT_PANEL) */

@@ -7,9 +7,8 @@
 #include "base/status.h"
 #include "kernels/kernels.h"
 
-#define PRODUCT_PIECE \
-    128               /* rows of b that go through a core's first-level cache at once */
-#define PACK_BLOCK 16 /* input channels that are packed together: a cache line */
+#define PRODUCT_PIECE 128 /* rows of b that are in a first-level cache at once */
+#define PACK_BLOCK    16  /* input channels that are packed together: a cache line */
 
 int product_panels(const struct filter_view *view)
 {

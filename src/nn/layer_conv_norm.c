@@ -19,6 +19,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/div.h"
 #include "base/mem.h"
 #include "kernels/conv.h"
 #include "layer_conv.h"
@@ -283,7 +284,7 @@ static enum activation conv_norm_activation(struct layer *const *layers, int nor
 static size_t conv_norm_place(size_t *used, size_t floats)
 {
     size_t at = *used;
-    *used += (floats + CONV_NORM_ALIGN - 1) / CONV_NORM_ALIGN * CONV_NORM_ALIGN;
+    *used += div_round_up(floats, CONV_NORM_ALIGN);
     return at;
 }
 

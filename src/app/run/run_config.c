@@ -19,14 +19,14 @@ static void run_config_replace(char **text, const char *by)
 /* For weights that others trained, on some hundred to some thousand pictures; the recipe
    of a network by name is for training from nothing. */
 static const char *const run_config_recipe[] = {
-    "train.epochs=10",         "train.batch=32",
-    "train.grain=16",          "train.ema=0",
-    "train.label_smoothing=0", "optim.kind=sgd",
-    "optim.lr=0.01",           "optim.momentum=0.9",
-    "optim.nesterov=on",       "optim.weight_decay=1e-5",
-    "schedule.kind=cosine",    "schedule.warmup=0",
-    "augment.flip=random",     "augment.resized_crop=0.5",
-};
+    "train.epochs=10",         "train.batch=32",    "train.ema=0",
+    "train.label_smoothing=0", "optim.kind=sgd",    "optim.lr=0.01",
+    "optim.momentum=0.9",      "optim.nesterov=on", "optim.weight_decay=1e-5",
+    "schedule.kind=cosine",    "schedule.warmup=0", "augment.flip=random",
+    "augment.resized_crop=0.5"};
+/* Four threads have grains of their own. But with statistics of the grain it has more. */
+#define RUN_CONFIG_GRAIN         "train.grain=8"
+#define RUN_CONFIG_GRAIN_TRAINED "train.grain=16"
 /* If the head alone learns. Images as they are: it begins with features that are computed
    once (train/features.h), and augmented ones make it no better. */
 static const char *const run_config_head_recipe[] = {"optim.lr=0.05", "augment.flip=off",
@@ -62,10 +62,13 @@ static enum status run_config_set_recipe(struct config *config,
     const char *weights =
         run_config_given(request, "finetune.pretrained", request->pretrained);
     const char *freeze = run_config_given(request, "finetune.freeze", request->freeze);
+    const char *statistics = run_config_given(request, "finetune.statistics", NULL);
+    bool trained = statistics && strcmp(statistics, "trained") == 0;
     if (!weights || !*weights)
         return ST_OK;
     TRY(run_config_set_all(config, run_config_recipe,
                            sizeof run_config_recipe / sizeof run_config_recipe[0]));
+    TRY(config_set(config, trained ? RUN_CONFIG_GRAIN_TRAINED : RUN_CONFIG_GRAIN));
     if (!freeze || strcmp(freeze, "backbone") != 0)
         return ST_OK;
     return run_config_set_all(config, run_config_head_recipe,

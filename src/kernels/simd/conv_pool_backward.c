@@ -78,8 +78,8 @@ SIMD_INLINE void conv_pool_find_patches(struct conv_pool_patches *patches,
     }
 }
 
-/* Adds one patch of x for each window to the sums of one filter, one vector of channels.
- */
+/* Adds one patch of x for each window to the sums of one filter, one vector of
+   channels. */
 static void conv_pool_patch_sums(float *to, const float *x, ptrdiff_t row,
                                  const struct conv_pool_patches *patches, int filter)
 {

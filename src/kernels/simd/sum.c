@@ -1,12 +1,12 @@
-/* Sums over the rows of a matrix, of its values or of a gradient that is made meanwhile.
- */
+/* Sums over the rows of a matrix: of its values, or of a gradient made on the way. Rows
+   are read as they lie in memory, one after the other: the chains of all their columns
+   are in a core's first-level cache. */
 #include <string.h>
 
 #include "curve.h"
 
 #define SUM_CHUNK   256  /* rows of one chain of sums; the chains are added in order */
-#define SUM_COLUMNS 1024 /* whose chains are in a core's first-level cache */
-#define SUM_ROWS    1    /* that are added to a chain while it is in a register */
+#define SUM_COLUMNS 1024 /* that have chains at the same time */
 
 /* What is summed: x; with an activation x times the slopes that follow from `from`, which
    is written to `to`. */
@@ -30,18 +30,13 @@ SIMD_INLINE simd_float sum_value(const struct sum_operands *s, enum activation k
     return x;
 }
 
-/* Adds `rows` rows, a constant, to the chains of `columns` columns: nearly one stream. */
-SIMD_INLINE void sum_some(const struct sum_operands *s, enum activation kind,
-                          float *chain, size_t at, int columns, int rows)
+SIMD_INLINE void sum_row(const struct sum_operands *s, enum activation kind, float *chain,
+                         size_t at, int columns)
 {
-    size_t ld = (size_t)s->m->ld;
-    for (int j = 0; j < columns; j += SIMD_WIDTH, at += SIMD_WIDTH) {
-        simd_float sum = simd_full(chain + j);
-#pragma GCC unroll 4
-        for (int i = 0; i < rows; i++)
-            sum += sum_value(s, kind, at + (size_t)i * ld, columns - j);
-        simd_store(chain + j, sum, SIMD_WIDTH);
-    }
+    for (int j = 0; j < columns; j += SIMD_WIDTH)
+        simd_store(chain + j,
+                   simd_full(chain + j) + sum_value(s, kind, at + (size_t)j, columns - j),
+                   SIMD_WIDTH);
 }
 
 /* The columns [j, j + columns). */
@@ -49,13 +44,12 @@ SIMD_INLINE void sum_columns(const struct sum_operands *s, enum activation kind,
                              int columns)
 {
     for (int first = 0; first < s->m->rows; first += SUM_CHUNK) {
-        float chain[SUM_COLUMNS] = {0};
-        int left = s->m->rows - first < SUM_CHUNK ? s->m->rows - first : SUM_CHUNK;
-        size_t at = (size_t)first * (size_t)s->m->ld + (size_t)j;
-        for (; left >= SUM_ROWS; left -= SUM_ROWS, at += SUM_ROWS * (size_t)s->m->ld)
-            sum_some(s, kind, chain, at, columns, SUM_ROWS);
-        for (; left > 0; left--, at += (size_t)s->m->ld)
-            sum_some(s, kind, chain, at, columns, 1);
+        float chain[SUM_COLUMNS];
+        int end = s->m->rows - first < SUM_CHUNK ? s->m->rows : first + SUM_CHUNK;
+        for (int k = 0; k < columns; k += SIMD_WIDTH)
+            simd_store(chain + k, (simd_float){0}, SIMD_WIDTH);
+        for (int i = first; i < end; i++)
+            sum_row(s, kind, chain, (size_t)i * (size_t)s->m->ld + (size_t)j, columns);
         for (int k = 0; k < columns; k++)
             s->sum[j + k] += chain[k];
     }

@@ -33,8 +33,8 @@ SIMD_INLINE void winograd_both(winograd_step *step, int to, int from, simd_float
         step(out + i * to, 1, half + i * from, 1);
 }
 
-/* Where a tile lies in its image: the pixels [top, bottom) x [left, right) of it exist.
- */
+/* Where a tile lies in its image: the pixels [top, bottom) x [left, right) of it
+   exist. */
 struct winograd_place {
     ptrdiff_t at; /* offset of its first pixel, which may be outside */
     int top, bottom, left, right;
