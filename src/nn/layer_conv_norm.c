@@ -259,14 +259,16 @@ static bool conv_norm_is(struct layer *const *layers, int first, int count)
 }
 
 /* Does the one reader of layer l's output make a gradient of its own, not that of its
-   output? */
+   output? Behind the end of a part (nn/model.h) it does: a layer with parameters begins
+   the next one. */
 static bool conv_norm_owns_gradient(struct layer *const *layers, int l, int count)
 {
-    for (int reader = l + 1; layers[l]->readers == 1 && reader < count; reader++)
+    for (int reader = l + 1; reader < count; reader++)
         for (int i = 0; i < layers[reader]->inputs; i++)
             if (layers[reader]->input[i] == l + 1)
-                return layers[reader]->ops->passes_gradient == 0;
-    return false;
+                return layers[l]->readers == 1 &&
+                       layers[reader]->ops->passes_gradient == 0;
+    return layers[l]->readers == 1;
 }
 
 /* What is done behind the norm. */
