@@ -75,6 +75,11 @@ END
         --set train.batch=8 >tuned.out
     grep -q "^weights    262 tensors of 'w.h5'$" tuned.out # the same classes
     grep -Eq '^  features.0.0 .* frozen( |$)' tuned.out
+    for grain in frozen:8 trained:16; do # the recipe's, by whose statistics norms have
+        train 1 mobilenetv2 --run never --pretrained w.h5 --check \
+            --set finetune.statistics=${grain%:*} >check.out
+        grep -q "micro-batch (grain): ${grain#*:} images" check.out
+    done
     h5 w.h5 <<'END'
 assert list(f[0].attrs["mean"]) == [127 / 255] * 3 and list(f[0].attrs["std"]) == [128 / 255] * 3
 END
