@@ -68,6 +68,8 @@ struct conv_operands {
     const struct prologue
         *prologue; /* of x; NULL: none; direct and winograd, not in CONV_DATA */
     enum activation activation; /* CONV_FORWARD: of y; NONE unless the row activates */
+    bool goes_on; /* CONV_WEIGHT: dweight is the sum over the images before these; false
+                     unless the row goes_on */
     void *scratch;
 };
 
@@ -83,6 +85,9 @@ struct conv_algorithm {
                 const struct conv_operands *operands);
     double (*work)(const struct conv_shape *shape); /* as conv_algorithm_work; or NULL */
     bool activates; /* run does relu and relu6 while it writes y */
+    /* CONV_WEIGHT: has a sum over images that goes on after any of them the bits of one
+       over all? NULL: no. */
+    bool (*goes_on)(const struct conv_shape *shape);
 };
 
 /* Row i of the table; NULL behind the last. */

@@ -20,12 +20,12 @@
 /* The splits that the kernel supports. */
 struct split_sets depthwise_splits(const struct conv_shape *shape);
 
-/* bias NULL is 0; dbias NULL is not wanted. */
+/* bias NULL is 0. goes_on: dweight is the sum over the images before these. */
 void depthwise_forward(const struct team *team, const struct conv_shape *shape, float *y,
                        const float *x, const float *weight, const float *bias);
 void depthwise_backward_weight(const struct team *team, const struct conv_shape *shape,
-                               float *dweight, float *dbias, const float *x,
-                               const float *dy);
+                               float *dweight, const float *x, const float *dy,
+                               bool goes_on);
 void depthwise_backward_data(const struct team *team, const struct conv_shape *shape,
                              float *dx, const float *dy, const float *weight);
 

@@ -68,9 +68,9 @@ struct kernels {
     void (*depthwise_data)(const struct conv_shape *shape, struct span rows,
                            struct span channels, float *dx, const float *dy,
                            const float *weight);
+    /* Adds to dweight. */
     void (*depthwise_weight)(const struct conv_shape *shape, struct span channels,
-                             float *dweight, float *dbias, const float *x,
-                             const float *dy);
+                             float *dweight, const float *x, const float *dy);
 
     /* simd/pool.c: one image, some output rows, some channels. */
     void (*maxpool_forward)(const struct pool_shape *shape, struct span rows,

@@ -85,10 +85,12 @@ size_t product_packed(const struct filter_view *view);
 /* This member's part of the panels; the columns of the last one are filled with zeros. */
 void product_pack(const struct team *team, const struct filter_view *view, float *packed,
                   const float *weight);
-/* The converse, if `in` is 1, for some rows j of one panel (rows columns ins,
- * PRODUCT_PANEL). */
+/* For some rows j of one panel (rows columns ins, PRODUCT_PANEL), if `in` is 1: the
+   converse, and the same. */
 void product_unpack(const struct filter_view *view, int panel, struct span j,
-                    float *weight, const float *g);
+                    float *weight, float *g);
+void product_repack(const struct filter_view *view, int panel, struct span j,
+                    float *weight, float *g);
 
 /* y for one panel b, in pieces of j that stay in a core's first-level cache. */
 void product_panel(const struct product_rows *a, const float *b,

@@ -122,6 +122,9 @@ struct layer_ops {
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);
     void (*gradients)(const struct layer *layer, const struct pass *pass);
+    /* gradients may be called for some of a grain's samples after the others, in their
+       order, with the same bits. NULL: it may not. */
+    bool (*gradients_go_on)(const struct layer *layer);
     /* The splits that forward and backward support (pass->team.split) besides auto and
        sequential. They depend on the shape, as on the number of channels. NULL: none. */
     struct split_sets (*splits)(const struct layer *layer);
@@ -143,6 +146,8 @@ extern const struct layer_ops *const layer_kinds[];
 
 /* Does a step of training change some of its tensors? */
 bool layer_changes(const struct layer *layer);
+/* Must it sum gradients of parameters over all samples of a grain at once? */
+bool layer_sums_grain(const struct layer *layer);
 
 /* The bias, tensor 1, of a layer with weights, in the flat vector; NULL: it has none. */
 const float *layer_bias(const struct layer *layer, const float *params);

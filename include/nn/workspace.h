@@ -11,19 +11,25 @@
 #include "nn/loss.h"
 #include "nn/model.h"
 
+/* The gradient of a value. */
+struct workspace_gradient {
+    float *at;  /* NULL: there is none */
+    bool block; /* of the images of a leg's block, not of the grain */
+};
+
 /* to = a + b after an op's backward pass; to may be a or b. */
 struct workspace_sum {
-    float *to; /* NULL: no sum */
-    const float *a, *b;
-    size_t size; /* floats of a sample */
+    struct workspace_gradient to, a, b; /* to.at NULL: no sum */
+    size_t size;                        /* floats of a sample */
 };
 
 /* The buffers of an op's passes besides the activations. */
 struct workspace_op {
     void *save;
     void *room[2]; /* forward and backward: layer->room bytes; NULL: no need */
-    float *dy;     /* the gradient of its output; NULL: it does not go backward */
-    float *dx[LAYER_INPUTS]; /* may be dy; NULL: not wanted, or passed on */
+    struct workspace_gradient dy; /* of its output; none: it does not go backward */
+    struct workspace_gradient dx[LAYER_INPUTS]; /* may be dy; none: not wanted, or passed
+                                                   on */
     struct workspace_sum sum[LAYER_INPUTS];
 };
 
@@ -52,6 +58,8 @@ size_t workspace_bytes(const struct model *model, int members);
    it, and what the op itself saves. */
 size_t workspace_stored(const struct model *model, int op);
 void workspace_init(struct workspace *ws, const struct model *model, int members);
+/* For model_forward_op and model_backward_op: each gradient has a buffer of the grain. */
+void workspace_init_by_op(struct workspace *ws, const struct model *model, int members);
 void workspace_release(struct workspace *ws);
 
 /* The split of each op's passes (enum split). All zero: every kernel chooses. */
@@ -89,9 +97,10 @@ struct grain_result {
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass);
 
-/* One op of these passes alone, for measurements, with all images at once. Every member
-   of the team calls them. Only ops that go back (model_goes_back) have a backward pass,
-   which may write over dy. model_backward does more: it zeroes padding. */
+/* One op of these passes alone, for measurements, with all images at once, in a workspace
+   of workspace_init_by_op. Every member of the team calls them. Only ops that go back
+   (model_goes_back) have a backward pass, which may write over dy. model_backward does
+   more: it zeroes padding. */
 void model_forward_op(const struct model *model, struct workspace *ws,
                       const struct grain_pass *pass, int op);
 void model_backward_op(const struct model *model, struct workspace *ws,

@@ -27,7 +27,7 @@ static void conv_depthwise_run_weight(const struct team *team,
                                       const struct conv_shape *shape,
                                       const struct conv_operands *o)
 {
-    depthwise_backward_weight(team, shape, o->out, NULL, o->in, o->dy);
+    depthwise_backward_weight(team, shape, o->out, o->in, o->dy, o->goes_on);
 }
 
 const struct conv_algorithm conv_depthwise_forward = {.name = "depthwise",
@@ -44,4 +44,5 @@ const struct conv_algorithm conv_depthwise_weight = {.name = "depthwise",
                                                      .pass = CONV_WEIGHT,
                                                      .fits = conv_is_depthwise,
                                                      .scratch = conv_depthwise_scratch,
-                                                     .run = conv_depthwise_run_weight};
+                                                     .run = conv_depthwise_run_weight,
+                                                     .goes_on = conv_is_depthwise};

@@ -3,7 +3,7 @@
  *
  * The panels of dweight are cut into pieces: some taps of one row of the filter, all
  * channels of a panel. A member goes through all runs of pixels, and in each through its
- * pieces: no sum is shared.
+ * pieces: no sum is shared. A sum can go on after an image that ends with a run.
  */
 #include <string.h>
 
@@ -199,7 +199,21 @@ static void rows_weight_add(struct rows_weight *w, struct span run, int begin, i
                 rows_copy_piece(w, &a);
         }
         rows_weight_piece(w, &piece, &a, &patches, o->dy,
-                          run.begin == 0 ? PRODUCT_ZERO : PRODUCT_GO_ON);
+                          run.begin == 0 && !o->goes_on ? PRODUCT_ZERO : PRODUCT_GO_ON);
+    }
+}
+
+/* The pieces [begin, end) from dweight into their panels, or back. */
+static void rows_weight_move(struct rows_weight *w, int begin, int end, float *dweight,
+                             void (*move)(const struct filter_view *view, int panel,
+                                          struct span j, float *weight, float *g))
+{
+    for (int i = begin; i < end; i++) {
+        struct rows_piece piece = rows_piece(w, i);
+        int tap = piece.tap * w->depth;
+        const struct span j = {tap + piece.depth.begin, tap + piece.depth.end};
+        lattice_set_group(&w->l, piece.group);
+        move(&w->l.filters, piece.panel, j, dweight, rows_piece_panel(w, &piece));
     }
 }
 
@@ -209,19 +223,21 @@ static void rows_weight_run(const struct team *team, const struct conv_shape *sh
     struct rows_weight w = rows_weight_of(shape, o->scratch, team, o->prologue);
     int begin, end, rows = w.l.n * w.l.row.count;
     team_split(team, w.l.groups * w.panels * w.l.row.taps * w.cuts, &begin, &end);
+    if (o->goes_on)
+        rows_weight_move(&w, begin, end, o->out, product_repack);
     for (int row = 0; row < rows; row += w.run) {
         struct span run = {row, row + w.run < rows ? row + w.run : rows};
         rows_weight_add(&w, run, begin, end, o);
     }
-    for (int i = begin; i < end; i++) {
-        struct rows_piece piece = rows_piece(&w, i);
-        int tap = piece.tap * w.depth;
-        const struct span j = {tap + piece.depth.begin, tap + piece.depth.end};
-        lattice_set_group(&w.l, piece.group);
-        product_unpack(&w.l.filters, piece.panel, j, o->out,
-                       rows_piece_panel(&w, &piece));
-    }
+    rows_weight_move(&w, begin, end, o->out, product_unpack);
     team_barrier(team);
+}
+
+static bool rows_weight_goes_on(const struct conv_shape *shape)
+{
+    struct lattice l;
+    lattice_forward(&l, shape);
+    return l.row.count % lattice_rows(&l, CONV_RUN) == 0;
 }
 
 static size_t rows_weight_scratch(const struct conv_shape *shape, int team)
@@ -235,4 +251,5 @@ const struct conv_algorithm conv_rows_weight = {
     .fits = lattice_fits,
     .scratch = rows_weight_scratch,
     .run = rows_weight_run,
+    .goes_on = rows_weight_goes_on,
 };

@@ -1,5 +1,7 @@
 #include "kernels/depthwise.h"
 
+#include <string.h>
+
 #include "kernels/kernels.h"
 #include "share.h"
 
@@ -35,12 +37,17 @@ void depthwise_forward(const struct team *team, const struct conv_shape *shape, 
 
 /* A sum over all images: the team divides the channels. */
 void depthwise_backward_weight(const struct team *team, const struct conv_shape *shape,
-                               float *dweight, float *dbias, const float *x,
-                               const float *dy)
+                               float *dweight, const float *x, const float *dy,
+                               bool goes_on)
 {
     struct span own = share_panels(team, shape->c, DEPTHWISE_CHANNELS);
+    size_t taps = (size_t)shape->r.size * (size_t)shape->s.size, count = 0;
     if (own.end > own.begin)
-        kernels()->depthwise_weight(shape, own, dweight, dbias, x, dy);
+        count = (size_t)(own.end - own.begin);
+    for (size_t tap = 0; tap < taps && !goes_on; tap++)
+        memset(dweight + tap * (size_t)shape->c + own.begin, 0, count * sizeof *dweight);
+    if (count > 0)
+        kernels()->depthwise_weight(shape, own, dweight, x, dy);
     team_barrier(team);
 }
 

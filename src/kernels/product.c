@@ -105,18 +105,36 @@ void product_pack(const struct team *team, const struct filter_view *view, float
     }
 }
 
-void product_unpack(const struct filter_view *view, int panel, struct span j,
-                    float *weight, const float *g)
+/* The first of rows j of a panel in the weights; *end: behind those of the same tap. */
+static ptrdiff_t product_row(const struct filter_view *view, int panel, struct span j,
+                             int *end)
 {
-    float *to = weight + view->first + (ptrdiff_t)panel * PRODUCT_PANEL * view->out;
+    int tap = j.begin / view->ins, c = j.begin % view->ins;
     ASSERT(view->in == 1);
+    *end = (tap + 1) * view->ins < j.end ? (tap + 1) * view->ins : j.end;
+    return view->first + (ptrdiff_t)panel * PRODUCT_PANEL * view->out +
+           tap / view->columns * view->row + tap % view->columns * view->column + c;
+}
+
+void product_unpack(const struct filter_view *view, int panel, struct span j,
+                    float *weight, float *g)
+{
     for (int next; j.begin < j.end; j.begin = next) {
-        int tap = j.begin / view->ins, c = j.begin % view->ins;
-        next = (tap + 1) * view->ins < j.end ? (tap + 1) * view->ins : j.end;
-        product_transpose(to + tap / view->columns * view->row +
-                              tap % view->columns * view->column + c,
-                          view->out, g + (ptrdiff_t)j.begin * PRODUCT_PANEL,
+        float *to = weight + product_row(view, panel, j, &next);
+        product_transpose(to, view->out, g + (ptrdiff_t)j.begin * PRODUCT_PANEL,
                           PRODUCT_PANEL, next - j.begin, product_panel_outs(view, panel));
+    }
+}
+
+void product_repack(const struct filter_view *view, int panel, struct span j,
+                    float *weight, float *g)
+{
+    memset(g + (ptrdiff_t)j.begin * PRODUCT_PANEL, 0,
+           (size_t)(j.end - j.begin) * PRODUCT_PANEL * sizeof *g);
+    for (int next; j.begin < j.end; j.begin = next) {
+        const float *from = weight + product_row(view, panel, j, &next);
+        product_transpose(g + (ptrdiff_t)j.begin * PRODUCT_PANEL, PRODUCT_PANEL, from,
+                          view->out, product_panel_outs(view, panel), next - j.begin);
     }
 }
 

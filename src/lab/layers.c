@@ -66,7 +66,7 @@ void layers_measure(const struct model *model, const float *params, const float 
     double *forward = mem_zeroed(cells, sizeof *forward);
     double *backward = mem_zeroed(cells, sizeof *backward);
     float *grads = mem_aligned(model->params, sizeof *grads);
-    workspace_init(&ws, model, 1);
+    workspace_init_by_op(&ws, model, 1);
     float *packed = model_packed(model, params);
     memcpy(ws.activation[0], x,
            (size_t)model->grain * (size_t)shape_size(model->in) * sizeof *x);

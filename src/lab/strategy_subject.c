@@ -120,7 +120,7 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
 {
     struct workspace ws;
     struct grain_result result;
-    workspace_init(&ws, model, 1);
+    workspace_init_by_op(&ws, model, 1);
     float *packed = model_packed(model, subjects->params);
     memcpy(ws.activation[0], setup->images,
            (size_t)setup->batch * (size_t)shape_size(model->in) * sizeof(float));
@@ -141,7 +141,7 @@ static void subjects_keep_data(struct subjects *subjects, const struct model *mo
     for (int o = model->ops - 1; o >= 0; o--) {
         if (at[o] >= 0)
             subjects->data[at[o]].dy =
-                subject_copy(ws.op[o].dy, setup->batch, model->op[o]->out);
+                subject_copy(ws.op[o].dy.at, setup->batch, model->op[o]->out);
         if (model_goes_back(model, o))
             model_backward_op(model, &ws, &pass, o);
     }

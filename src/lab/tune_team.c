@@ -48,10 +48,12 @@ static void tune_bench_dy(struct tune_bench *bench, int op, int pass, bool keep)
 {
     const struct workspace_op *of = &bench->ws.op[op];
     size_t count = (size_t)bench->team->n * (size_t)shape_size(bench->model->op[op]->out);
-    if (pass == 1 && of->dx[0] == of->dy && keep)
-        memcpy(bench->dy, of->dy, count * sizeof(float));
-    else if (pass == 1 && of->dx[0] == of->dy)
-        memcpy(of->dx[0], bench->dy, count * sizeof(float));
+    if (pass != 1 || of->dx[0].at != of->dy.at)
+        return;
+    if (keep)
+        memcpy(bench->dy, of->dy.at, count * sizeof(float));
+    else
+        memcpy(of->dy.at, bench->dy, count * sizeof(float));
 }
 
 /* Seconds of a pass under one split. */
@@ -177,7 +179,7 @@ void tune_measure_team(struct comm *comm, const struct model *model,
         most = (size_t)shape_size(model->op[o]->out) > most
                    ? (size_t)shape_size(model->op[o]->out)
                    : most;
-    workspace_init(&bench.ws, model, team->members);
+    workspace_init_by_op(&bench.ws, model, team->members);
     bench.times = mem_zeroed(cells, sizeof(double));
     bench.dy = mem_aligned((size_t)model->grain * most, sizeof(float));
     bench.params = mem_aligned(model->params, sizeof(float));

@@ -11,6 +11,13 @@ bool layer_changes(const struct layer *layer)
     return false;
 }
 
+bool layer_sums_grain(const struct layer *layer)
+{
+    const struct layer_ops *ops = layer->ops;
+    return ops->gradients && layer_changes(layer) &&
+           !(ops->gradients_go_on && ops->gradients_go_on(layer));
+}
+
 const float *layer_bias(const struct layer *layer, const float *params)
 {
     return layer->tensors > 1 ? params + layer->tensor[1].offset : NULL;

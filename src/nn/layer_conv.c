@@ -229,11 +229,25 @@ static void conv_layer_gradients(const struct layer *layer, const struct pass *p
 {
     struct conv_shape shape = conv_grain_shape(layer, pass);
     float *dbias = layer_dbias(layer, pass->grads);
-    struct conv_operands weight = {
-        .out = pass->grads + layer->tensor[0].offset, .in = pass->x, .dy = pass->dy};
+    struct conv_operands weight = {.out = pass->grads + layer->tensor[0].offset,
+                                   .in = pass->x,
+                                   .dy = pass->dy,
+                                   .goes_on = pass->first > 0};
     if (dbias)
         conv_backward_bias(&pass->team, &shape, dbias, pass->dy);
     conv_layer_run(layer, pass, CONV_WEIGHT, &weight);
+}
+
+bool conv_weight_goes_on(const struct layer_conv_state *conv)
+{
+    const struct conv_algorithm *algorithm = conv->algorithm[CONV_WEIGHT];
+    return algorithm->goes_on && algorithm->goes_on(&conv->shape);
+}
+
+/* The sum for a bias does not. */
+static bool conv_layer_gradients_go_on(const struct layer *layer)
+{
+    return layer->tensors == 1 && conv_weight_goes_on(conv_state(layer));
 }
 
 static struct split_sets conv_layer_splits(const struct layer *layer)
@@ -282,6 +296,7 @@ const struct layer_ops layer_conv = {
     .forward = conv_layer_forward,
     .backward = conv_layer_backward,
     .gradients = conv_layer_gradients,
+    .gradients_go_on = conv_layer_gradients_go_on,
     .splits = conv_layer_splits,
     .to_file = conv_to_file,
     .from_file = conv_from_file,
@@ -302,6 +317,7 @@ const struct layer_ops layer_depthwise = {
     .forward = conv_layer_forward,
     .backward = conv_layer_backward,
     .gradients = conv_layer_gradients,
+    .gradients_go_on = conv_layer_gradients_go_on,
     .splits = conv_layer_splits,
     .to_file = conv_to_file,
     .from_file = conv_from_file,

@@ -15,4 +15,7 @@ struct layer_conv_state {
     int frozen; /* enum conv_frozen */
 };
 
+/* Can the weight gradient go on with other images (struct conv_algorithm)? */
+bool conv_weight_goes_on(const struct layer_conv_state *conv);
+
 #endif

@@ -188,14 +188,23 @@ static void conv_norm_unfold(const struct layer *layer, const struct pass *pass,
 
 static void conv_norm_gradients(const struct layer *layer, const struct pass *pass)
 {
-    struct conv_operands operands = {
-        .out = pass->grads + layer->tensor[0].offset, .in = pass->x, .dy = pass->dy};
+    struct conv_operands operands = {.out = pass->grads + layer->tensor[0].offset,
+                                     .in = pass->x,
+                                     .dy = pass->dy,
+                                     .goes_on = pass->first > 0};
     int begin, end;
     conv_norm_run(layer, pass, CONV_WEIGHT, &operands);
+    if (pass->first + pass->n < pass->all)
+        return;
     team_split(&pass->team, layer->out.c, &begin, &end);
     for (int k = begin; k < end; k++)
         conv_norm_unfold(layer, pass, k);
     team_barrier(&pass->team);
+}
+
+static bool conv_norm_gradients_go_on(const struct layer *layer)
+{
+    return conv_weight_goes_on(&conv_norm_state(layer)->conv);
 }
 
 static struct split_sets conv_norm_splits(const struct layer *layer)
@@ -207,7 +216,7 @@ static struct split_sets conv_norm_splits(const struct layer *layer)
     .kind = "conv block", .bytes = sizeof(struct conv_norm_state), .inputs = 1, \
     .blocks = true, .pack = conv_norm_pack, .forward = conv_norm_forward,       \
     .backward = conv_norm_backward, .gradients = conv_norm_gradients,           \
-    .splits = conv_norm_splits
+    .gradients_go_on = conv_norm_gradients_go_on, .splits = conv_norm_splits
 
 static const struct layer_ops layer_conv_norm = {
     CONV_NORM_OPS,

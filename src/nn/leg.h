@@ -8,7 +8,8 @@
  * A norm needs all images of the grain before it writes the first one: a leg can begin
  * with it, and ends before the next one. That reads each block as well, for its sums
  * (`next`), and writes when its own leg begins. Gradients of parameters are sums over the
- * grain, whose order is fixed: they follow at the end of the leg.
+ * grain, whose order is fixed: where a block may not end within a term of it
+ * (layer_ops.gradients_go_on), they follow at the end of the leg.
  *
  * The bits are those of one op after the other, and so is everything for teams of more
  * than one, which take the whole grain as one block.

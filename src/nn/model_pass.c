@@ -36,9 +36,9 @@ static struct pass model_op_pass(const struct model *model, const struct workspa
                         .x = ws->activation[wires->value[0]],
                         .x2 = wires->inputs > 1 ? ws->activation[wires->value[1]] : NULL,
                         .y = ws->activation[o + 1],
-                        .dy = op->dy,
-                        .dx = op->dx[0],
-                        .dx2 = op->dx[1],
+                        .dy = op->dy.at,
+                        .dx = op->dx[0].at,
+                        .dx2 = op->dx[1].at,
                         .params = pass->params,
                         .packed = pass->packed + layer->packed.offset,
                         .packed_back =
@@ -56,8 +56,15 @@ static struct pass model_op_pass(const struct model *model, const struct workspa
     return view;
 }
 
+/* The gradient of the images from that one on, before which `floats` lie in the grain. */
+static float *gradient_from(const struct workspace_gradient *gradient, size_t floats)
+{
+    return gradient->at && !gradient->block ? gradient->at + floats : gradient->at;
+}
+
 /* Restricts the pass to some images of the grain. */
-static void pass_take(struct pass *pass, const struct layer *layer, struct span images)
+static void pass_take(struct pass *pass, const struct layer *layer,
+                      const struct workspace_op *op, struct span images)
 {
     size_t first = (size_t)images.begin, in = first * (size_t)shape_size(layer->in);
     size_t in2 = layer->inputs > 1 ? first * (size_t)shape_size(layer->in2) : 0;
@@ -70,12 +77,9 @@ static void pass_take(struct pass *pass, const struct layer *layer, struct span 
     pass->save = (char *)pass->save + first * layer->save;
     if (pass->x2)
         pass->x2 += in2;
-    if (pass->dy)
-        pass->dy += out;
-    if (pass->dx)
-        pass->dx += in;
-    if (pass->dx2)
-        pass->dx2 += in2;
+    pass->dy = gradient_from(&op->dy, out);
+    pass->dx = gradient_from(&op->dx[0], in);
+    pass->dx2 = gradient_from(&op->dx[1], in2);
 }
 
 /* With the sequential split member 0 runs the op alone while the others wait. */
@@ -110,7 +114,7 @@ static void model_run_part(const struct model_run *run, int o,
     struct pass view = model_op_pass(run->model, run->ws, run->pass, o, run->way);
     if (!part)
         return;
-    pass_take(&view, layer, images);
+    pass_take(&view, layer, &run->ws->op[o], images);
     model_run_pass(part, layer, &view);
 }
 
@@ -119,8 +123,9 @@ static void model_add_gradients(const struct model_run *run, int o, struct span 
     for (int i = 0; i < LAYER_INPUTS; i++) {
         const struct workspace_sum *sum = &run->ws->op[o].sum[i];
         size_t first = (size_t)images.begin * sum->size;
-        if (sum->to)
-            combine_add(&run->pass->team, sum->to + first, sum->a + first, sum->b + first,
+        if (sum->to.at)
+            combine_add(&run->pass->team, gradient_from(&sum->to, first),
+                        gradient_from(&sum->a, first), gradient_from(&sum->b, first),
                         (size_t)(images.end - images.begin) * sum->size);
     }
 }
@@ -141,6 +146,7 @@ void model_backward_op(const struct model *model, struct workspace *ws,
                        const struct grain_pass *pass, int op)
 {
     const struct model_run run = {model, ws, pass, LEG_BACKWARD};
+    ASSERT(!ws->op[op].dy.block && !ws->op[op].dx[0].block);
     if (model->op[op]->ops->passes_gradient != LAYER_PASSES_ALL)
         model_run_part(&run, op, layer_backward, model_all_images(&run));
     model_add_gradients(&run, op, model_all_images(&run));
@@ -183,17 +189,25 @@ static void model_run_plain(const struct model_run *run, int o)
     model_leave(run, o, begin);
 }
 
+static void model_back_block(const struct model_run *run, int o, struct span images)
+{
+    const struct layer *layer = run->model->op[o];
+    model_run_part(run, o, layer->ops->backward, images);
+    model_add_gradients(run, o, images);
+    if (layer_changes(layer) && !layer_sums_grain(layer))
+        model_run_part(run, o, layer->ops->gradients, images);
+}
+
 static void model_run_block(const struct model_run *run, const struct leg *leg,
                             struct span images)
 {
     const struct legs *legs = &run->ws->legs[run->way];
     for (int i = 0, o = leg->first; i < leg->count; i++, o += legs->step) {
-        const struct layer_ops *ops = run->model->op[o]->ops;
         double begin = model_enter(run, o);
-        model_run_part(run, o, run->way == LEG_FORWARD ? ops->forward : ops->backward,
-                       images);
-        if (run->way == LEG_BACKWARD)
-            model_add_gradients(run, o, images);
+        if (run->way == LEG_FORWARD)
+            model_run_part(run, o, run->model->op[o]->ops->forward, images);
+        else
+            model_back_block(run, o, images);
         model_leave(run, o, begin);
     }
     if (leg->next != LEG_NONE) {
@@ -345,11 +359,10 @@ static void model_end_leg(const struct model_run *run, const struct leg *leg,
                           void *context)
 {
     for (int o = leg->first; o > leg->first - leg->count; o--) {
-        if (!model_leg_is_plain(run, leg)) {
-            const struct layer *layer = run->model->op[o];
+        const struct layer *layer = run->model->op[o];
+        if (!model_leg_is_plain(run, leg) && layer_sums_grain(layer)) {
             double begin = model_enter(run, o);
-            model_run_part(run, o, layer_changes(layer) ? layer->ops->gradients : NULL,
-                           model_all_images(run));
+            model_run_part(run, o, layer->ops->gradients, model_all_images(run));
             model_leave(run, o, begin);
         }
         model_close_op(run, o, ready, context);

@@ -44,14 +44,16 @@ static int tape_add_buffer(struct tape_build *build, size_t bytes, int begin, in
 }
 
 /* With the slack that vector kernels may read. */
+static size_t tape_value_bytes(const struct model *model, int value, int images)
+{
+    size_t floats = (size_t)images * (size_t)shape_size(model_value_shape(model, value));
+    return value < model->begin ? 0 : (floats + CONV_POOL_SLACK) * sizeof(float);
+}
+
 static int tape_add_value(struct tape_build *build, int value, int begin, int end)
 {
-    const struct model *model = build->model;
-    size_t floats =
-        (size_t)model->grain * (size_t)shape_size(model_value_shape(model, value));
-    if (value < model->begin)
-        return tape_add_buffer(build, 0, begin, end);
-    return tape_add_buffer(build, (floats + CONV_POOL_SLACK) * sizeof(float), begin, end);
+    size_t bytes = tape_value_bytes(build->model, value, build->model->grain);
+    return tape_add_buffer(build, bytes, begin, end);
 }
 
 static void tape_live_until(struct tape *tape, int buffer, int time)
@@ -184,7 +186,7 @@ static void tape_back_op(struct tape_build *build, int o)
     }
 }
 
-/* At its end the ops compute the gradients of parameters: until then they need dy. */
+/* Until its end the ops may need dy. */
 static void tape_back_leg(struct tape_build *build, const struct leg *leg)
 {
     for (int o = leg->first; o > leg->first - leg->count; o--)
@@ -217,7 +219,52 @@ static void tape_add_gradients(struct tape_build *build)
     }
 }
 
-void tape_init(struct tape *tape, const struct model *model, const struct legs *legs)
+/* --- blocks --- */
+
+/* Does the leg alone use the buffer, and no op of its the whole grain at once? */
+static bool tape_is_of_leg(const struct tape_build *build, const struct leg *leg,
+                           int buffer)
+{
+    const struct model *model = build->model;
+    const struct lifetime *life = &build->tape->buffer[buffer];
+    int time = tape_back(build, leg->first);
+    for (int o = leg->first; o > leg->first - leg->count; o--)
+        if (build->tape->op[o].dy == buffer && layer_sums_grain(model->op[o]))
+            return false;
+    return life->begin == time && life->end == time;
+}
+
+static void tape_shrink(struct tape_build *build, const struct leg *leg, int buffer,
+                        int value)
+{
+    struct tape *tape = build->tape;
+    if (buffer == TAPE_NONE || !tape_is_of_leg(build, leg, buffer))
+        return;
+    tape->block[buffer] = true;
+    tape->buffer[buffer].bytes = tape_value_bytes(build->model, value, leg->images);
+}
+
+static void tape_shrink_leg(struct tape_build *build, const struct leg *leg)
+{
+    for (int o = leg->first; o > leg->first - leg->count; o--)
+        for (int i = 0; i < build->model->wires[o].inputs; i++) {
+            const struct tape_op *op = &build->tape->op[o];
+            int value = build->model->wires[o].value[i];
+            tape_shrink(build, leg, op->dx[i], value);
+            tape_shrink(build, leg, op->sum[i].to, value);
+        }
+}
+
+static void tape_find_blocks(struct tape_build *build)
+{
+    const struct legs *legs = &build->legs[LEG_BACKWARD];
+    for (int l = 0; l < legs->count; l++)
+        if (legs->leg[l].images < build->model->grain)
+            tape_shrink_leg(build, &legs->leg[l]);
+}
+
+void tape_init(struct tape *tape, const struct model *model, const struct legs *legs,
+               bool blocks)
 {
     size_t values = (size_t)model->ops + 1;
     struct tape_build build = {.tape = tape, .model = model, .legs = legs};
@@ -236,6 +283,9 @@ void tape_init(struct tape *tape, const struct model *model, const struct legs *
     }
     tape_add_activations(&build);
     tape_add_gradients(&build);
+    tape->block = mem_zeroed((size_t)tape->buffers, sizeof *tape->block);
+    if (blocks)
+        tape_find_blocks(&build);
     free(build.holders);
     free(build.gradient);
 }
@@ -245,5 +295,6 @@ void tape_release(struct tape *tape)
     free(tape->activation);
     free(tape->op);
     free(tape->buffer);
+    free(tape->block);
     *tape = (struct tape){0};
 }

@@ -17,8 +17,12 @@
  *   value needs it. Where nobody does, an op writes its input's gradient over dy
  *   (layer_ops.overwrites).
  *
- * - The gradients of an op's parameters are computed at the end of its leg: until then it
+ * - Gradients of parameters whose sum cannot go on from block to block
+ *   (layer_ops.gradients_go_on) are computed at the end of the op's leg: until then it
  *   needs dy.
+ *
+ * - A gradient that one leg alone writes and reads is a buffer of a block of its images,
+ *   which stays in the caches.
  */
 #ifndef LOCKSTEP_NN_TAPE_H
 #define LOCKSTEP_NN_TAPE_H
@@ -51,10 +55,12 @@ struct tape {
     int loss;            /* its time */
     int buffers;
     struct lifetime *buffer; /* owned: (buffers) */
+    bool *block;             /* owned: (buffers): of a block, not of the grain */
 };
 
-/* legs: (LEG_PASSES). */
-void tape_init(struct tape *tape, const struct model *model, const struct legs *legs);
+/* legs: (LEG_PASSES). blocks: false if a leg may pass the whole grain as one block. */
+void tape_init(struct tape *tape, const struct model *model, const struct legs *legs,
+               bool blocks);
 void tape_release(struct tape *tape);
 
 #endif

@@ -14,6 +14,13 @@ static float *workspace_buffer(const struct tape *tape, char *memory, int buffer
                : NULL;
 }
 
+static struct workspace_gradient workspace_gradient(const struct tape *tape, char *memory,
+                                                    int buffer)
+{
+    return (struct workspace_gradient){workspace_buffer(tape, memory, buffer),
+                                       buffer != TAPE_NONE && tape->block[buffer]};
+}
+
 static void workspace_set_op(struct workspace *ws, const struct model *model,
                              const struct tape *tape, char *memory, int o)
 {
@@ -22,16 +29,16 @@ static void workspace_set_op(struct workspace *ws, const struct model *model,
     op->save = workspace_buffer(tape, memory, from->save);
     for (int pass = 0; pass < LEG_PASSES; pass++)
         op->room[pass] = workspace_buffer(tape, memory, from->room[pass]);
-    op->dy = workspace_buffer(tape, memory, from->dy);
+    op->dy = workspace_gradient(tape, memory, from->dy);
     for (int i = 0; i < LAYER_INPUTS; i++) {
         const struct tape_sum *sum = &from->sum[i];
-        op->dx[i] = workspace_buffer(tape, memory, from->dx[i]);
+        op->dx[i] = workspace_gradient(tape, memory, from->dx[i]);
         if (sum->to == TAPE_NONE)
             continue;
         op->sum[i] = (struct workspace_sum){
-            .to = workspace_buffer(tape, memory, sum->to),
-            .a = workspace_buffer(tape, memory, sum->a),
-            .b = workspace_buffer(tape, memory, sum->b),
+            .to = workspace_gradient(tape, memory, sum->to),
+            .a = workspace_gradient(tape, memory, sum->a),
+            .b = workspace_gradient(tape, memory, sum->b),
             .size = (size_t)shape_size(model_value_shape(model, sum->value))};
     }
 }
@@ -64,9 +71,9 @@ static void workspace_lay_out(struct workspace *ws, const struct model *model,
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
 }
 
-/* Without memory: only counts. */
+/* Without memory: only counts. A team takes all images of a leg at once. */
 static void workspace_make(struct workspace *ws, const struct model *model, int members,
-                           bool memory)
+                           bool by_op, bool memory)
 {
     struct arena arena = {0};
     struct tape tape;
@@ -75,7 +82,7 @@ static void workspace_make(struct workspace *ws, const struct model *model, int 
     ws->op = mem_zeroed((size_t)model->ops, sizeof *ws->op);
     ws->legs = mem_zeroed(LEG_PASSES, sizeof *ws->legs);
     legs_init(ws->legs, model);
-    tape_init(&tape, model, ws->legs);
+    tape_init(&tape, model, ws->legs, members == 1 && !by_op);
     size_t bytes = lifetimes_place(tape.buffer, tape.buffers);
     workspace_lay_out(ws, model, &tape, bytes, members, &arena);
     ws->bytes = arena.used;
@@ -90,7 +97,7 @@ static void workspace_make(struct workspace *ws, const struct model *model, int 
 size_t workspace_bytes(const struct model *model, int members)
 {
     struct workspace ws;
-    workspace_make(&ws, model, members, false);
+    workspace_make(&ws, model, members, false, false);
     size_t bytes = ws.bytes;
     workspace_release(&ws);
     return bytes;
@@ -101,7 +108,7 @@ size_t workspace_stored(const struct model *model, int op)
     struct legs legs[LEG_PASSES];
     struct tape tape;
     legs_init(legs, model);
-    tape_init(&tape, model, legs);
+    tape_init(&tape, model, legs, false);
     const struct layer *layer = model->op[op];
     size_t output = (size_t)shape_size(layer->out) * sizeof(float), bytes = 0;
     bool over = false; /* then that is a later op's */
@@ -119,7 +126,12 @@ size_t workspace_stored(const struct model *model, int op)
 
 void workspace_init(struct workspace *ws, const struct model *model, int members)
 {
-    workspace_make(ws, model, members, true);
+    workspace_make(ws, model, members, false, true);
+}
+
+void workspace_init_by_op(struct workspace *ws, const struct model *model, int members)
+{
+    workspace_make(ws, model, members, true, true);
 }
 
 void workspace_release(struct workspace *ws)

@@ -198,12 +198,11 @@ static void weight_image(const struct conv_shape *shape, struct weight_line line
     }
 }
 
-/* Of one tap and some channels; the outputs that meet the image. */
+/* Adds one tap of some channels to `sum`; the outputs that meet the image. */
 static simd_float weight_tap(const struct conv_shape *shape, int i, int j, int k,
-                             int lanes, const float *x, const float *dy)
+                             int lanes, simd_float sum, const float *x, const float *dy)
 {
     ptrdiff_t c = shape->c;
-    simd_float sum = {0};
     for (int n = 0; n < shape->n; n++)
         for (int p = 0; p < shape->p; p++) {
             int h = window_first(&shape->r, p) + i * window_dilation(&shape->r);
@@ -231,28 +230,23 @@ static void weight_taps(const struct conv_shape *shape, struct span channels,
     for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
         int lanes = channels.end - k;
         for (int i = 0; i < shape->r.size; i++)
-            for (int j = 0; j < shape->s.size; j++)
-                simd_store(dweight + (i * shape->s.size + j) * (ptrdiff_t)shape->c + k,
-                           weight_tap(shape, i, j, k, lanes, x, dy), lanes);
+            for (int j = 0; j < shape->s.size; j++) {
+                float *to = dweight + (i * shape->s.size + j) * (ptrdiff_t)shape->c + k;
+                simd_float sum = simd_load(to, lanes);
+                simd_store(to, weight_tap(shape, i, j, k, lanes, sum, x, dy), lanes);
+            }
     }
 }
 
 void SIMD(depthwise_weight)(const struct conv_shape *shape, struct span channels,
-                            float *dweight, float *dbias, const float *x, const float *dy)
+                            float *dweight, const float *x, const float *dy)
 {
     int c = shape->c, count = channels.end - channels.begin, size = shape->s.size;
-    int pixels = shape->n * shape->p * shape->q;
-    if (dbias)
-        kernels()->sum_rows(dbias + channels.begin, dy + channels.begin, pixels, count,
-                            c);
     const struct weight_kind *kind = weight_kind(size, count);
     if (!kind) {
         weight_taps(shape, channels, dweight, x, dy);
         return;
     }
-    for (int tap = 0; tap < shape->r.size * size; tap++)
-        memset(dweight + (ptrdiff_t)tap * c + channels.begin, 0,
-               sizeof(float) * (size_t)count);
     ptrdiff_t column = (ptrdiff_t)window_dilation(&shape->s) * c;
     struct weight_line line = {.total = dweight + channels.begin,
                                .row =

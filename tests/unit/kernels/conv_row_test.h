@@ -14,6 +14,7 @@ struct row_case {
     float *out;
     const struct prologue *prologue;
     enum activation activation;
+    bool goes_on;
 };
 
 static inline void case_init(struct row_case *t, const struct conv_algorithm *row,
@@ -72,6 +73,7 @@ static inline void case_run(struct row_case *t, int size, enum split split)
                                .bias = row->pass == CONV_FORWARD ? t->bias : NULL,
                                .prologue = t->prologue,
                                .activation = t->activation,
+                               .goes_on = t->goes_on,
                                .scratch = scratch};
     with_split(split, size, row_member, &job);
     free(scratch);
@@ -138,6 +140,16 @@ static const struct conv_shape chosen[] = {
      .s = {3, 2, 3, 0, 3},
      .groups = 2},
     {.n = 1, .h = 6, .w = 31, .c = 3, .k = 5, .r = {1, 1, 0}, .s = {5, 1, 0, 0, 7}},
+};
+
+/* Images that end with a run of pixels. */
+static const struct conv_shape of_runs[] = {
+    {.n = 3, .h = 16, .w = 16, .c = 5, .k = 7, WINDOW_SQUARE(1, 1, 0)},
+    {.n = 4, .h = 18, .w = 40, .c = 150, .k = 40, WINDOW_SQUARE(1, 1, 0)},
+    {.n = 3, .h = 32, .w = 32, .c = 6, .k = 70, WINDOW_SQUARE(3, 1, 1), .groups = 2},
+    {.n = 3, .h = 32, .w = 32, .c = 20, .k = 20, WINDOW_SQUARE(3, 2, 1), .groups = 20},
+    {.n = 3, .h = 9, .w = 7, .c = 33, .k = 33, WINDOW_SQUARE(5, 1, 2), .groups = 33},
+    {.n = 3, .h = 5, .w = 7, .c = 3, .k = 3, WINDOW_SQUARE(4, 1, 1), .groups = 3},
 };
 #define CHOSEN (int)(sizeof chosen / sizeof *chosen)
 

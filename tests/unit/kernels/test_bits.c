@@ -110,7 +110,8 @@ static void bits_depthwise(struct bits *t)
     conv_shape_complete(&shape);
     depthwise_forward(&alone, &shape, t->out[0], t->a, t->c, t->b);
     depthwise_backward_data(&alone, &shape, t->out[1], t->a, t->c);
-    depthwise_backward_weight(&alone, &shape, t->out[2], t->out[3], t->a, t->b);
+    depthwise_backward_weight(&alone, &shape, t->out[2], t->a, t->b, false);
+    conv_backward_bias(&alone, &shape, t->out[3], t->b);
 }
 
 static void bits_updates(struct bits *t)

@@ -242,6 +242,56 @@ static void test_adjoint(void **state)
 }
 
 /* Each pass has a row for every shape, and none that does not fit. */
+/* Adds the images [begin, end) of a sum over all. */
+static void case_add(struct row_case *all, int begin, int end)
+{
+    struct row_case some = *all;
+    size_t images = (size_t)all->shape.n, first = (size_t)begin;
+    some.shape.n = end - begin;
+    some.x += first * (all->xs / images);
+    some.dy += first * (all->ys / images);
+    some.goes_on = begin > 0;
+    case_run(&some, 1 + begin % 2, SPLIT_AUTO);
+}
+
+static void check_goes_on(const struct conv_algorithm *row,
+                          const struct conv_shape *shape)
+{
+    struct row_case t;
+    case_init(&t, row, *shape, 9);
+    case_run(&t, 1, SPLIT_AUTO);
+    float *whole = t.out;
+    t.out = poisoned_floats(t.outs);
+    case_add(&t, 0, 1);
+    case_add(&t, 1, 2);
+    case_add(&t, 2, t.shape.n);
+    assert_memory_equal(t.out, whole, t.outs * sizeof *whole);
+    free(whole);
+    case_release(&t);
+}
+
+/* Image after image: the same bits. */
+static void test_goes_on(void **state)
+{
+    (void)state;
+    int checked = 0;
+    const struct conv_algorithm *row;
+    EACH_ISA(isa)
+    {
+        for (int r = 0; (row = conv_algorithm_row(r)) != NULL; r++)
+            for (size_t i = 0; i < sizeof of_runs / sizeof *of_runs; i++) {
+                struct conv_shape shape = of_runs[i];
+                conv_shape_complete(&shape);
+                if (!row->fits(&shape) || !row->goes_on || !row->goes_on(&shape))
+                    continue;
+                check_goes_on(row, &shape);
+                checked++;
+            }
+        assert_true(checked % (int)(sizeof of_runs / sizeof *of_runs) == 0);
+    }
+    assert_true(checked > 0);
+}
+
 static void test_choice(void **state)
 {
     (void)state;
@@ -267,7 +317,7 @@ int main(void)
         cmocka_unit_test(test_golden_bits),  cmocka_unit_test(test_teams),
         cmocka_unit_test(test_images_apart), cmocka_unit_test(test_prologue),
         cmocka_unit_test(test_activation),   cmocka_unit_test(test_adjoint),
-        cmocka_unit_test(test_choice),
+        cmocka_unit_test(test_choice),       cmocka_unit_test(test_goes_on),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,7 +16,8 @@ static void run_all(const struct team *team, void *context)
 {
     struct depthwise_case *t = context;
     depthwise_forward(team, &t->shape, t->y, t->x, t->w, t->bias);
-    depthwise_backward_weight(team, &t->shape, t->dw, t->dbias, t->x, t->dy);
+    depthwise_backward_weight(team, &t->shape, t->dw, t->x, t->dy, false);
+    conv_backward_bias(team, &t->shape, t->dbias, t->dy);
     depthwise_backward_data(team, &t->shape, t->dx, t->dy, t->w);
 }
 

@@ -8,7 +8,8 @@
 
 enum { GRAIN = 5, READY = 64 };
 
-static const struct shape image = {9, 9, 3}, even = {8, 8, 2};
+/* Behind a stride of 2, images of `run` are a run of weight gradients (CONV_RUN). */
+static const struct shape image = {9, 9, 3}, even = {8, 8, 2}, run = {32, 32, 3};
 
 static const char *const vector[] = {"flatten",   "linear 20",      "batchnorm",  "relu",
                                      "batchnorm", "linear classes", "logsoftmax", NULL};
@@ -19,14 +20,14 @@ static const struct network {
 } networks[] = {{residual, &image}, {excite, &image},   {unfusable, &even},
                 {normed, &image},   {shortcuts, &even}, {grouped, &image},
                 {given, &image},    {pooled, &even},    {mixed, &image},
-                {vector, &even}};
+                {vector, &even},    {residual, &run},   {given, &run}};
 
 /* Makes the workspace again, for blocks of so many images. */
-static void bench_blocks(struct bench *b, int images)
+static void bench_blocks(struct bench *b, int images, int members)
 {
     workspace_release(&b->ws);
     b->model.block_images = images;
-    workspace_init(&b->ws, &b->model, BENCH_THREADS);
+    workspace_init(&b->ws, &b->model, members);
 }
 
 /* --- the same bits --- */
@@ -97,11 +98,11 @@ static void check_same(struct outcome *a, struct outcome *b)
 
 static void check_network(struct bench *b, int n)
 {
-    bench_blocks(b, GRAIN);
+    bench_blocks(b, GRAIN, 1);
     struct outcome whole = bench_outcome(b, n, 1);
     for (int images = 1; images <= 3; images++) {
-        bench_blocks(b, images);
-        for (int team = 1; team <= 3; team += 2) {
+        for (int team = 1; team <= BENCH_THREADS; team += 2) {
+            bench_blocks(b, images, team);
             struct outcome blocks = bench_outcome(b, n, team);
             check_same(&blocks, &whole);
             outcome_release(&blocks);
@@ -132,8 +133,10 @@ static void test_ops_alone(void **state)
         struct bench b;
         struct grain_result result;
         bench_init(&b, networks[i].lines, *networks[i].in, 7, GRAIN);
-        bench_blocks(&b, 1);
+        bench_blocks(&b, 1, 1);
         struct outcome whole = bench_outcome(&b, GRAIN, 1);
+        workspace_release(&b.ws);
+        workspace_init_by_op(&b.ws, &b.model, 1);
         fill_samples(&b.model, &b.ws, GRAIN, 100);
         for (int o = 0; o < b.model.ops; o++)
             model_forward_op(&b.model, &b.ws, &b.pass, o);
@@ -218,7 +221,7 @@ static void test_overwrites(void **state)
     struct bench b;
     struct tape tape;
     bench_init(&b, shortcuts, even, 7, GRAIN);
-    tape_init(&tape, &b.model, b.ws.legs);
+    tape_init(&tape, &b.model, b.ws.legs, false);
     int over = 0;
     for (int o = 0; o < b.model.ops; o++) {
         const struct layer_ops *ops = b.model.op[o]->ops;
@@ -231,13 +234,41 @@ static void test_overwrites(void **state)
     bench_release(&b);
 }
 
+static int block_buffers(const struct bench *b)
+{
+    int count = 0;
+    for (int o = 0; o < b->model.ops; o++) {
+        const struct workspace_op *op = &b->ws.op[o];
+        assert_false(op->dy.block && layer_sums_grain(b->model.op[o]));
+        count += op->dx[0].block;
+    }
+    return count;
+}
+
+/* What one leg alone uses of gradients holds a block, for a team of one. */
+static void test_block_buffers(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, given, run, 7, GRAIN);
+    bench_blocks(&b, 1, 1);
+    size_t bytes = b.ws.bytes;
+    assert_true(block_buffers(&b) >= 3);
+    bench_blocks(&b, 1, 2);
+    assert_int_equal(block_buffers(&b), 0);
+    assert_true(bytes < b.ws.bytes);
+    workspace_release(&b.ws);
+    workspace_init_by_op(&b.ws, &b.model, 1);
+    assert_int_equal(block_buffers(&b), 0);
+    bench_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_bits),
-        cmocka_unit_test(test_ops_alone),
-        cmocka_unit_test(test_chain),
-        cmocka_unit_test(test_overwrites),
+        cmocka_unit_test(test_bits),          cmocka_unit_test(test_ops_alone),
+        cmocka_unit_test(test_chain),         cmocka_unit_test(test_overwrites),
+        cmocka_unit_test(test_block_buffers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
