@@ -15,14 +15,16 @@
 #ifndef LOCKSTEP_KERNELS_DEPTHWISE_H
 #define LOCKSTEP_KERNELS_DEPTHWISE_H
 
+#include "kernels/activation.h"
 #include "kernels/conv.h"
 
 /* The splits that the kernel supports. */
 struct split_sets depthwise_splits(const struct conv_shape *shape);
 
-/* bias NULL is 0. goes_on: dweight is the sum over the images before these. */
+/* bias NULL is 0. activation, of y: NONE, RELU or RELU6. goes_on: dweight is the sum over the images before these. */
 void depthwise_forward(const struct team *team, const struct conv_shape *shape, float *y,
-                       const float *x, const float *weight, const float *bias);
+                       const float *x, const float *weight, const float *bias,
+                       enum activation activation);
 void depthwise_backward_weight(const struct team *team, const struct conv_shape *shape,
                                float *dweight, const float *x, const float *dy,
                                bool goes_on);

@@ -64,7 +64,8 @@ struct kernels {
     /* depthwise.h. One image, some rows of the result, some channels; all images. */
     void (*depthwise_forward)(const struct conv_shape *shape, struct span rows,
                               struct span channels, float *y, const float *x,
-                              const float *weight, const float *bias);
+                              const float *weight, const float *bias,
+                              enum activation activation);
     void (*depthwise_data)(const struct conv_shape *shape, struct span rows,
                            struct span channels, float *dx, const float *dy,
                            const float *weight);

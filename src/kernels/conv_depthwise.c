@@ -13,7 +13,7 @@ static void conv_depthwise_run_forward(const struct team *team,
                                        const struct conv_shape *shape,
                                        const struct conv_operands *o)
 {
-    depthwise_forward(team, shape, o->out, o->in, o->packed, o->bias);
+    depthwise_forward(team, shape, o->out, o->in, o->packed, o->bias, o->activation);
 }
 
 static void conv_depthwise_run_data(const struct team *team,
@@ -32,6 +32,7 @@ static void conv_depthwise_run_weight(const struct team *team,
 
 const struct conv_algorithm conv_depthwise_forward = {.name = "depthwise",
                                                       .pass = CONV_FORWARD,
+                                                      .activates = true,
                                                       .fits = conv_is_depthwise,
                                                       .scratch = conv_depthwise_scratch,
                                                       .run = conv_depthwise_run_forward};

@@ -8,6 +8,7 @@
  * descend; with a stride, columns of the same remainder meet the same taps and are a walk
  * of their own.
  */
+#include "curve.h"
 #include "simd.h"
 
 #define TILE      8 /* sums, with LINE_TAPS weights and a value in 16 registers */
@@ -23,6 +24,7 @@ struct depthwise_tile {
     struct span columns;                 /* values inside the image */
     int channels;
     bool stream; /* the outputs pass the caches */
+    enum activation activation; /* NONE, RELU or RELU6 */
 };
 
 /* A whole vector to where p is aligned to one, past the caches; other threads see it
@@ -65,6 +67,16 @@ SIMD_INLINE void tile_ahead(const struct depthwise_tile *p, int c, int width, in
         __builtin_prefetch(to, 1, 2);
 }
 
+SIMD_INLINE void tile_activate(enum activation kind, simd_float *sum, int width)
+{
+    simd_float unused;
+#pragma GCC unroll 8
+    for (int i = 0; i < width; i++)
+        sum[i] = kind == ACTIVATION_RELU
+                     ? curve_value(ACTIVATION_RELU, sum[i], &unused)
+                     : curve_value(ACTIVATION_RELU6, sum[i], &unused);
+}
+
 /* `width` outputs, whose first taps are `stride` values apart. */
 SIMD_INLINE void tile_sums(const struct depthwise_tile *p, int size, int stride,
                            int width)
@@ -99,6 +111,8 @@ SIMD_INLINE void tile_sums(const struct depthwise_tile *p, int size, int stride,
             }
         }
         tile_ahead(p, c, width, stride);
+        if (p->activation != ACTIVATION_NONE)
+            tile_activate(p->activation, sum, width);
         float *to = p->to + c;
 #pragma GCC unroll 8
         for (int i = 0; i < width; i++, to += p->to_column)
@@ -172,6 +186,8 @@ static void tile_one(const struct depthwise_tile *p)
                     simd_load(p->weight + r * p->weight_row + s * p->weight_column + c,
                               lanes),
                     sum);
+        if (p->activation != ACTIVATION_NONE)
+            tile_activate(p->activation, &sum, 1);
         simd_store(p->to + c, sum, lanes);
     }
 }
@@ -235,6 +251,7 @@ struct depthwise_pass {
     float *to;
     const float *from, *weight, *bias;
     ptrdiff_t c;
+    enum activation activation;
 };
 
 /* The outputs of a row that are begin, begin + every, ...; they meet the same taps. */
@@ -293,7 +310,8 @@ static void depthwise_rows(const struct depthwise_pass *d, struct span rows,
             .weight_row = d->r.tap_step * weight_row,
             .rows = depthwise_inside(&d->r, taps.first, taps.count),
             .channels = channels.end - k,
-            .stream = stream};
+            .stream = stream,
+            .activation = d->activation};
         for (int begin = 0; begin < every && begin < d->s.outputs; begin++)
             depthwise_columns(d, tile, begin, every);
     }
@@ -303,7 +321,8 @@ static void depthwise_rows(const struct depthwise_pass *d, struct span rows,
 
 void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,
                              struct span channels, float *y, const float *x,
-                             const float *weight, const float *bias)
+                             const float *weight, const float *bias,
+                             enum activation activation)
 {
     const struct depthwise_pass pass = {
         depthwise_axis(&shape->r, shape->p, shape->h, false),
@@ -313,7 +332,8 @@ void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,
         x,
         weight,
         bias,
-        shape->c};
+        shape->c,
+        activation};
     depthwise_rows(&pass, rows, channels);
 }
 
@@ -329,6 +349,7 @@ void SIMD(depthwise_data)(const struct conv_shape *shape, struct span rows,
         dy,
         weight,
         NULL,
-        shape->c};
+        shape->c,
+        ACTIVATION_NONE};
     depthwise_rows(&pass, rows, channels);
 }

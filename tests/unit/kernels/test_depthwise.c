@@ -10,12 +10,13 @@ struct depthwise_case {
     size_t xs, ys, ws;
     float *x, *w, *bias, *dy;
     float *y, *dx, *dw, *dbias; /* results */
+    enum activation activation;
 };
 
 static void run_all(const struct team *team, void *context)
 {
     struct depthwise_case *t = context;
-    depthwise_forward(team, &t->shape, t->y, t->x, t->w, t->bias);
+    depthwise_forward(team, &t->shape, t->y, t->x, t->w, t->bias, t->activation);
     depthwise_backward_weight(team, &t->shape, t->dw, t->x, t->dy, false);
     conv_backward_bias(team, &t->shape, t->dbias, t->dy);
     depthwise_backward_data(team, &t->shape, t->dx, t->dy, t->w);
@@ -52,6 +53,7 @@ static void case_init(struct depthwise_case *t, struct conv_shape shape, struct 
     shape.k = shape.groups = shape.c;
     conv_shape_complete(&shape);
     t->shape = shape;
+    t->activation = ACTIVATION_NONE;
     t->xs = (size_t)(shape.n * shape.h * shape.w * shape.c);
     t->ys = (size_t)(shape.n * shape.p * shape.q * shape.c);
     t->ws = (size_t)(shape.r.size * shape.s.size * shape.c);
@@ -76,12 +78,30 @@ static void free_values(struct depthwise_case *t)
         free(all[i]);
 }
 
+/* An activation while y is written, and afterwards: the same bits. */
+static void check_activation(const struct depthwise_case *t, enum activation kind)
+{
+    struct depthwise_case with = *t;
+    float *y = mem_aligned(t->ys, sizeof *y);
+    const struct team alone = {.size = 1};
+    with.activation = kind;
+    case_results(&with);
+    with_team(1, run_all, &with);
+    activation_forward(&alone, kind, y, NULL, t->y, t->ys);
+    assert_memory_equal(with.y, y, t->ys * sizeof *y);
+    assert_memory_equal(with.dx, t->dx, t->xs * sizeof *y);
+    free(y);
+    free_results(&with);
+}
+
 static void check_shape(struct conv_shape shape, struct rng *rng)
 {
     struct depthwise_case t;
     case_init(&t, shape, rng);
     with_team(1, run_all, &t);
     check_reference(&t);
+    check_activation(&t, ACTIVATION_RELU);
+    check_activation(&t, ACTIVATION_RELU6);
     struct depthwise_case team = t;
     case_results(&team);
     EACH_TEAM(size, split)
