@@ -21,7 +21,8 @@
 /* The splits that the kernel supports. */
 struct split_sets depthwise_splits(const struct conv_shape *shape);
 
-/* bias NULL is 0. activation, of y: NONE, RELU or RELU6. goes_on: dweight is the sum over the images before these. */
+/* bias NULL is 0. activation, of y: NONE, RELU or RELU6. goes_on: dweight is the sum over
+ * the images before these. */
 void depthwise_forward(const struct team *team, const struct conv_shape *shape, float *y,
                        const float *x, const float *weight, const float *bias,
                        enum activation activation);

@@ -7,6 +7,7 @@
  * do its work: weight' = factor weight, bias' = factor bias + offset. A layer without a
  * bias gets one. A pool may lie between the two if max(factor x) = factor max(x), that is
  * if no factor is below 0 (layer_ops.rises). The answers are the same up to rounding.
+ * Dropout and droppath are left out (layer_ops.same_in_use).
  *
  * B. Jacob et al., "Quantization and Training of Neural Networks for Efficient
  * Integer-Arithmetic-Only Inference", CVPR 2018, section 3.2.

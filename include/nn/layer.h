@@ -96,6 +96,8 @@ struct layer_ops {
     bool in_place;
     /* Has parameters, but stays in the unit of the layer before if it alone reads it. */
     bool follows;
+    /* In use, y = x: nn/fold.h leaves it out. */
+    bool same_in_use;
     /* In use, y = factor x + offset in every channel (nn/fold.h); NULL: it is not. */
     void (*line)(const struct layer *layer, const float *params, double *factor,
                  double *offset);

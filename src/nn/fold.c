@@ -8,6 +8,7 @@
 
 /* What happens to a layer of the original. */
 struct fold_layer {
+    bool stays; /* false: it is no layer of the folded model */
     int into;   /* a norm: its work is done by this layer; -1: by itself */
     int norm;   /* the norm whose work this layer does; -1: none */
     int copy;   /* its place in the folded model */
@@ -63,7 +64,8 @@ static void fold_choose(struct fold_build *build)
 {
     const struct model *model = build->model;
     for (int l = 0; l < model->layers; l++)
-        build->layer[l] = (struct fold_layer){.into = -1, .norm = -1};
+        build->layer[l] = (struct fold_layer){
+            .stays = !model->layer[l]->ops->same_in_use, .into = -1, .norm = -1};
     for (int l = 0; l < model->layers; l++) {
         bool pools;
         int into = fold_find(model, l, &pools);
@@ -71,6 +73,7 @@ static void fold_choose(struct fold_build *build)
             (pools && !fold_may_pass_pools(build, l)))
             continue;
         build->layer[l].into = into;
+        build->layer[l].stays = false;
         build->layer[into].norm = l;
         build->fold->norms++;
     }
@@ -137,6 +140,20 @@ static void fold_find_places(struct fold_build *build)
     build->fold->place = place;
 }
 
+/* The same value as the original's; 0 if it is not made here, because a norm behind it
+   was folded into the part before. */
+static void fold_find_feature(struct fold *fold, const struct model *from)
+{
+    struct model *model = &fold->model;
+    if (from->feature == 0)
+        return;
+    const struct layer *last = model_op_last(from, from->feature - 1);
+    int layer = fold->place[last->index - from->layer_before];
+    for (int o = 0; layer >= 0 && o < model->ops; o++)
+        if (model_op_last(model, o) == model->layer[layer] && model_divides(model, o + 1))
+            model->feature = o + 1;
+}
+
 /* Offsets stay as they are if there is nothing to fold. */
 static void fold_build_model(struct fold_build *build)
 {
@@ -156,7 +173,7 @@ static void fold_build_model(struct fold_build *build)
     };
     model->layer = mem_zeroed((size_t)from->layers, sizeof(struct layer *));
     for (int l = 0; l < from->layers; l++) {
-        if (build->layer[l].into < 0)
+        if (build->layer[l].stays)
             fold_copy_layer(build, l);
         else
             build->layer[l].output = fold_value(build, from->layer[l]->input[0]);
@@ -165,6 +182,7 @@ static void fold_build_model(struct fold_build *build)
         model_place_tensors(model, model->layer[l]);
     model_find_ops(model);
     fold_find_places(build);
+    fold_find_feature(build->fold, from);
 }
 
 /* --- the weights --- */
@@ -211,7 +229,7 @@ static void fold_copy_weights(struct fold_build *build)
 {
     build->fold->owned = mem_aligned(build->fold->model.params, sizeof(float));
     for (int l = 0; l < build->model->layers; l++)
-        if (build->layer[l].into < 0)
+        if (build->layer[l].stays)
             fold_weights(build, l);
     build->fold->params = build->fold->owned;
 }

@@ -1,6 +1,8 @@
 /* conv and depthwise. */
 #include <stddef.h>
+#include <string.h>
 
+#include "base/mem.h"
 #include "kernels/conv_algorithm.h"
 #include "layer_conv.h"
 #include "layer_impl.h"
@@ -213,7 +215,8 @@ static void conv_layer_forward(const struct layer *layer, const struct pass *pas
     struct conv_operands operands = {.out = pass->y,
                                      .in = pass->x,
                                      .packed = pass->packed,
-                                     .bias = layer_bias(layer, pass->params)};
+                                     .bias = layer_bias(layer, pass->params),
+                                     .activation = conv_state(layer)->activation};
     conv_layer_run(layer, pass, CONV_FORWARD, &operands);
 }
 
@@ -322,3 +325,35 @@ const struct layer_ops layer_depthwise = {
     .to_file = conv_to_file,
     .from_file = conv_from_file,
 };
+
+/* --- with the activation behind it --- */
+
+static const struct layer_ops layer_conv_activated = {
+    .kind = "conv block",
+    .bytes = sizeof(struct layer_conv_state),
+    .inputs = 1,
+    .blocks = true,
+    .pack = conv_layer_pack,
+    .forward = conv_layer_forward,
+    .splits = conv_layer_splits,
+};
+
+struct layer *layer_conv_activated_create(struct layer *const *layers, int first,
+                                          int count, int *taken)
+{
+    const struct layer *conv = layers[first];
+    const struct layer *next = first + 1 < count ? layers[first + 1] : NULL;
+    bool convolves = conv->ops == &layer_conv || conv->ops == &layer_depthwise;
+    if (!convolves || !next || conv->readers != 1 || next->input[0] != first + 1 ||
+        !conv_state(conv)->algorithm[CONV_FORWARD]->activates)
+        return NULL;
+    enum activation kind = layer_activation(next);
+    if (kind != ACTIVATION_RELU && kind != ACTIVATION_RELU6)
+        return NULL;
+    struct layer_conv_state *state = mem_zeroed(1, sizeof *state);
+    memcpy(state, conv, sizeof *state);
+    state->layer.ops = &layer_conv_activated;
+    state->activation = kind;
+    *taken = 2;
+    return &state->layer;
+}

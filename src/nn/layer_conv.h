@@ -11,8 +11,9 @@ struct layer_conv_state {
     struct conv_shape shape;
     struct layer_init init;
     const struct conv_algorithm *algorithm[CONV_PASSES];
-    int bias;   /* off or on */
-    int frozen; /* enum conv_frozen */
+    int bias;                   /* off or on */
+    int frozen;                 /* enum conv_frozen */
+    enum activation activation; /* of y; NONE unless a fused op does it */
 };
 
 /* Can the weight gradient go on with other images (struct conv_algorithm)? */

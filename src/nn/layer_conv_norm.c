@@ -33,7 +33,6 @@ struct conv_norm_state {
     struct layer_conv_state conv;
     int norm; /* the norm's first tensor: weight, then bias, mean, variance */
     double epsilon;
-    enum activation activation; /* NONE, RELU or RELU6 */
     /* Where in packed what is; `filters`, what forward reads, is behind `weight`, w'. */
     size_t scale, bias, weight, filters;
 };
@@ -132,10 +131,10 @@ static void conv_norm_forward(const struct layer *layer, const struct pass *pass
                                      .bias = pass->packed + state->bias};
     bool activates = state->conv.algorithm[CONV_FORWARD]->activates;
     if (activates)
-        operands.activation = state->activation;
+        operands.activation = state->conv.activation;
     conv_norm_run(layer, pass, CONV_FORWARD, &operands);
-    if (!activates && state->activation != ACTIVATION_NONE)
-        activation_forward(&pass->team, state->activation, pass->y, NULL, pass->y,
+    if (!activates && state->conv.activation != ACTIVATION_NONE)
+        activation_forward(&pass->team, state->conv.activation, pass->y, NULL, pass->y,
                            (size_t)pass->n * (size_t)shape_size(layer->out));
 }
 
@@ -149,8 +148,8 @@ static void conv_norm_sum(const struct layer *layer, const struct pass *pass)
     if (pass->first == 0 && pass->team.index == 0)
         memset(sum, 0, (size_t)layer->out.c * sizeof *sum);
     team_barrier(&pass->team);
-    activation_backward_sum(&pass->team, state->activation, &shape, pass->dy, pass->y,
-                            sum);
+    activation_backward_sum(&pass->team, state->conv.activation, &shape, pass->dy,
+                            pass->y, sum);
 }
 
 static void conv_norm_backward(const struct layer *layer, const struct pass *pass)
@@ -310,8 +309,8 @@ struct layer *layer_conv_norm_create(struct layer *const *layers, int first, int
         (const struct layer_batchnorm_state *)layers[first + 1];
     memcpy(&state->conv, layers[first], sizeof state->conv);
     state->norm = layer->tensors;
-    state->activation = conv_norm_activation(layers, first + 1, count);
-    bool activated = state->activation != ACTIVATION_NONE;
+    state->conv.activation = conv_norm_activation(layers, first + 1, count);
+    bool activated = state->conv.activation != ACTIVATION_NONE;
     layer->ops = activated ? &layer_conv_norm_activated : &layer_conv_norm;
     state->epsilon = norm->epsilon;
     for (int t = 0; t < norm->layer.tensors; t++)

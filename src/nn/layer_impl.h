@@ -29,6 +29,11 @@ struct layer *layer_block_create(struct layer *const *layers, int first, int cou
 struct layer *layer_conv_norm_create(struct layer *const *layers, int first, int count,
                                      int *taken);
 
+/* A fused op of a convolution and the relu or relu6 behind it, forward only; NULL if
+   there is none whose kernel does both. Otherwise as layer_block_create. */
+struct layer *layer_conv_activated_create(struct layer *const *layers, int first,
+                                          int count, int *taken);
+
 /* A fused op of a norm and what stands behind it; NULL if there is none. Its members, in
    order, need not follow each other: the op takes the place of the last one, and no layer
    between them has parameters. Otherwise as layer_block_create. */

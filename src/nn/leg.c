@@ -17,8 +17,9 @@
 #define LEG_LEAST_FORWARD  (4 << 20)
 #define LEG_LEAST_BACKWARD (16 << 20)
 
-/* All buffers of a leg are in use at the same time. */
-#define LEG_OPS 6
+/* Ops of a leg that sum over the whole grain at its end: until then each keeps the
+   gradient of its output. */
+#define LEG_SUMS 2
 
 const struct layer_coupling *leg_coupling(const struct model *model, int op,
                                           enum leg_pass pass)
@@ -28,6 +29,12 @@ const struct layer_coupling *leg_coupling(const struct model *model, int op,
 }
 
 /* --- how many images a block has --- */
+
+int leg_block(const struct leg *leg, int members, int n)
+{
+    size_t images = (size_t)leg->images * (size_t)members;
+    return images < (size_t)n ? (int)images : n;
+}
 
 /* Read and written for one image. */
 static size_t leg_image_bytes(const struct layer *layer)
@@ -79,36 +86,44 @@ static bool leg_takes_blocks(const struct model *model, int op, enum leg_pass pa
     size_t least = pass == LEG_FORWARD ? LEG_LEAST_FORWARD : LEG_LEAST_BACKWARD;
     bool large = (size_t)model->grain * leg_image_bytes(layer) >= least;
     return layer->ops->blocks && model->policy.bits != POLICY_BLAS &&
-           !model->forward_only && model_goes_back(model, op) &&
+           (pass == LEG_FORWARD || model_goes_back(model, op)) &&
            (large || model->block_images > 0);
+}
+
+static struct leg leg_of_op(const struct model *model, int op)
+{
+    return (struct leg){
+        .first = op, .count = 1, .images = model->grain, .next = LEG_NONE};
 }
 
 /* The leg that begins with an op. `left`: ops from there on. */
 static struct leg leg_from(const struct model *model, int op, int left,
                            enum leg_pass pass)
 {
-    struct leg leg = {.first = op, .count = 1, .images = model->grain, .next = LEG_NONE};
+    struct leg leg = leg_of_op(model, op);
     int step = pass == LEG_FORWARD ? 1 : -1;
     struct leg_block block = leg_with((struct leg_block){0}, model, op);
-    int images = leg_block_images(model, &block);
+    int images = leg_block_images(model, &block), sums = 0;
     if (!leg_takes_blocks(model, op, pass) || images >= model->grain)
         return leg;
     for (op += step; leg.count < left && leg_takes_blocks(model, op, pass); op += step) {
         struct leg_block with = leg_with(block, model, op);
         if (leg_coupling(model, op, pass)->gather)
             leg.next = op;
-        if (leg.next == op || leg.count == LEG_OPS ||
+        if (leg.next == op || sums == LEG_SUMS ||
+            (pass == LEG_FORWARD && op == model->feature) ||
             leg_block_images(model, &with) >= model->grain)
             break;
         block = with;
         leg.count++;
+        sums += pass == LEG_BACKWARD && layer_sums_grain(model->op[op]);
     }
     leg.images = leg_block_images(model, &block);
     return leg;
 }
 
 static void legs_init_pass(struct legs *legs, const struct model *model,
-                           enum leg_pass pass)
+                           enum leg_pass pass, bool by_op)
 {
     size_t ops = (size_t)model->ops;
     *legs = (struct legs){.step = pass == LEG_FORWARD ? 1 : -1,
@@ -117,7 +132,8 @@ static void legs_init_pass(struct legs *legs, const struct model *model,
                           .gathered = mem_zeroed(ops, sizeof *legs->gathered)};
     int op = pass == LEG_FORWARD ? 0 : model->ops - 1, next = LEG_NONE;
     for (int left = model->ops; left > 0;) {
-        const struct leg leg = leg_from(model, op, left, pass);
+        const struct leg leg =
+            by_op ? leg_of_op(model, op) : leg_from(model, op, left, pass);
         for (int i = 0; i < leg.count; i++, op += legs->step, left--) {
             legs->of[op] = legs->count;
             legs->gathered[op] = op == next ? legs->count - 1 : legs->count;
@@ -127,10 +143,10 @@ static void legs_init_pass(struct legs *legs, const struct model *model,
     }
 }
 
-void legs_init(struct legs *legs, const struct model *model)
+void legs_init(struct legs *legs, const struct model *model, bool by_op)
 {
     for (int pass = 0; pass < LEG_PASSES; pass++)
-        legs_init_pass(&legs[pass], model, (enum leg_pass)pass);
+        legs_init_pass(&legs[pass], model, (enum leg_pass)pass, by_op);
 }
 
 void legs_release(struct legs *legs)

@@ -11,8 +11,8 @@
  * grain, whose order is fixed: where a block may not end within a term of it
  * (layer_ops.gradients_go_on), they follow at the end of the leg.
  *
- * The bits are those of one op after the other, and so is everything for teams of more
- * than one, which take the whole grain as one block.
+ * The bits are those of one op after the other. A team takes as many blocks at once as it
+ * has members.
  */
 #ifndef LOCKSTEP_NN_LEG_H
 #define LOCKSTEP_NN_LEG_H
@@ -25,7 +25,7 @@ enum leg_pass { LEG_FORWARD, LEG_BACKWARD, LEG_PASSES };
 
 struct leg {
     int first, count; /* ops: first, first + step, ... */
-    int images;       /* of a block */
+    int images;       /* of a block, for each member of the team */
     int next; /* op: gathers the blocks behind the others; LEG_NONE: there is none */
 };
 
@@ -39,9 +39,13 @@ struct legs {
                         before */
 };
 
-/* The passes' legs (LEG_PASSES); the caller releases each. */
-void legs_init(struct legs *legs, const struct model *model);
+/* The passes' legs (LEG_PASSES); the caller releases each. by_op: each op is a leg, and
+   passes the whole grain. */
+void legs_init(struct legs *legs, const struct model *model, bool by_op);
 void legs_release(struct legs *legs);
+
+/* Of n images, those that a team takes as one block. */
+int leg_block(const struct leg *leg, int members, int n);
 
 /* What couples the samples of a grain in the op's pass. */
 const struct layer_coupling *leg_coupling(const struct model *model, int op,

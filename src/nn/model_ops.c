@@ -13,6 +13,25 @@ static int model_last_member(const struct model *model, int op)
     return members->layer[members->count - 1];
 }
 
+bool model_divides(const struct model *model, int value)
+{
+    for (int o = value; o < model->ops; o++)
+        for (int i = 0; i < model->wires[o].inputs; i++)
+            if (model->wires[o].value[i] < value)
+                return false;
+    return true;
+}
+
+static void model_find_feature(struct model *model)
+{
+    int value = 0;
+    while (value < model->ops && !model_goes_back(model, value))
+        value++;
+    while (value > 0 && !(model->still && model_divides(model, value)))
+        value--;
+    model->feature = value;
+}
+
 static void model_wire_ops(struct model *model)
 {
     free(model->wires);
@@ -36,6 +55,7 @@ static void model_wire_ops(struct model *model)
         value[model_last_member(model, o) + 1] = o + 1;
     }
     free(value);
+    model_find_feature(model);
     model_place_packed(model);
 }
 
@@ -50,6 +70,8 @@ static struct layer *model_find_block(const struct model *model, int first,
     struct layer *block = layer_block_create(model->layer, first, model->layers, &taken);
     if (!block)
         block = layer_conv_norm_create(model->layer, first, model->layers, &taken);
+    if (!block && model->forward_only)
+        block = layer_conv_activated_create(model->layer, first, model->layers, &taken);
     *members = (struct layer_members){.count = taken};
     for (int i = 0; i < taken; i++)
         members->layer[i] = first + i;

@@ -1,4 +1,4 @@
-/* The pass of a grain through a model: forward, loss, backward. */
+/* The pass of a grain through a model: forward, backward. */
 #include <string.h>
 
 #include "base/trace.h"
@@ -7,8 +7,18 @@
 #include "kernels/vector.h"
 #include "leg.h"
 #include "model_impl.h"
-#include "nn/loss_set.h"
 #include "nn/workspace.h"
+
+/* One way of a grain. */
+struct model_run {
+    const struct model *model;
+    struct workspace *ws;
+    const struct grain_pass *pass;
+    enum leg_pass way;
+    /* NULL: not wanted. The first op, of those that ran, whose output has a NaN or an
+       infinity; ops: none. */
+    int *bad;
+};
 
 /* Is the op's pass as in training? Not if all before it is frozen: nothing is random
    there, and nothing is kept for backward. */
@@ -56,27 +66,36 @@ static struct pass model_op_pass(const struct model *model, const struct workspa
     return view;
 }
 
-/* The gradient of the images from that one on, before which `floats` lie in the grain. */
+/* The gradient, or value, of the images from that one on, before which `floats` lie in
+   the grain. */
 static float *gradient_from(const struct workspace_gradient *gradient, size_t floats)
 {
     return gradient->at && !gradient->block ? gradient->at + floats : gradient->at;
 }
 
-/* Restricts the pass to some images of the grain. */
-static void pass_take(struct pass *pass, const struct layer *layer,
-                      const struct workspace_op *op, struct span images)
+static float *model_value_from(const struct workspace *ws, int value, size_t floats)
 {
+    return ws->block[value] ? ws->activation[value] : ws->activation[value] + floats;
+}
+
+/* Restricts the pass of op o to some images of the grain. */
+static void pass_take(struct pass *pass, const struct model_run *run, int o,
+                      struct span images)
+{
+    const struct layer *layer = run->model->op[o];
+    const struct workspace_op *op = &run->ws->op[o];
+    const int *value = run->model->wires[o].value;
     size_t first = (size_t)images.begin, in = first * (size_t)shape_size(layer->in);
     size_t in2 = layer->inputs > 1 ? first * (size_t)shape_size(layer->in2) : 0;
     size_t out = first * (size_t)shape_size(layer->out);
     pass->first = images.begin;
     pass->n = images.end - images.begin;
-    pass->x += in;
-    pass->y += out;
+    pass->x = model_value_from(run->ws, value[0], in);
+    pass->y = model_value_from(run->ws, o + 1, out);
     pass->sample += first;
     pass->save = (char *)pass->save + first * layer->save;
     if (pass->x2)
-        pass->x2 += in2;
+        pass->x2 = model_value_from(run->ws, value[1], in2);
     pass->dy = gradient_from(&op->dy, out);
     pass->dx = gradient_from(&op->dx[0], in);
     pass->dx2 = gradient_from(&op->dx[1], in2);
@@ -97,14 +116,6 @@ static void model_run_pass(void (*part)(const struct layer *, const struct pass 
     part(layer, pass);
 }
 
-/* One way of a grain. */
-struct model_run {
-    const struct model *model;
-    struct workspace *ws;
-    const struct grain_pass *pass;
-    enum leg_pass way;
-};
-
 /* A part of op o's pass with some images. NULL: nothing is done. */
 static void model_run_part(const struct model_run *run, int o,
                            void (*part)(const struct layer *, const struct pass *),
@@ -114,8 +125,18 @@ static void model_run_part(const struct model_run *run, int o,
     struct pass view = model_op_pass(run->model, run->ws, run->pass, o, run->way);
     if (!part)
         return;
-    pass_take(&view, layer, &run->ws->op[o], images);
+    pass_take(&view, run, o, images);
     model_run_pass(part, layer, &view);
+}
+
+/* Is the op's output of these images finite? */
+static void model_look(const struct model_run *run, int o, struct span images)
+{
+    size_t size = (size_t)shape_size(run->model->op[o]->out);
+    const float *y = model_value_from(run->ws, o + 1, (size_t)images.begin * size);
+    if (run->bad && o < *run->bad &&
+        !vector_finite(y, (size_t)(images.end - images.begin) * size))
+        *run->bad = o;
 }
 
 static void model_add_gradients(const struct model_run *run, int o, struct span images)
@@ -138,14 +159,15 @@ static struct span model_all_images(const struct model_run *run)
 void model_forward_op(const struct model *model, struct workspace *ws,
                       const struct grain_pass *pass, int op)
 {
-    const struct model_run run = {model, ws, pass, LEG_FORWARD};
+    const struct model_run run = {model, ws, pass, LEG_FORWARD, NULL};
+    ASSERT(!ws->block[op + 1]);
     model_run_part(&run, op, layer_forward, model_all_images(&run));
 }
 
 void model_backward_op(const struct model *model, struct workspace *ws,
                        const struct grain_pass *pass, int op)
 {
-    const struct model_run run = {model, ws, pass, LEG_BACKWARD};
+    const struct model_run run = {model, ws, pass, LEG_BACKWARD, NULL};
     ASSERT(!ws->op[op].dy.block && !ws->op[op].dx[0].block);
     if (model->op[op]->ops->passes_gradient != LAYER_PASSES_ALL)
         model_run_part(&run, op, layer_backward, model_all_images(&run));
@@ -187,6 +209,8 @@ static void model_run_plain(const struct model_run *run, int o)
     else
         model_backward_op(run->model, run->ws, run->pass, o);
     model_leave(run, o, begin);
+    if (run->way == LEG_FORWARD)
+        model_look(run, o, model_all_images(run));
 }
 
 static void model_back_block(const struct model_run *run, int o, struct span images)
@@ -209,6 +233,8 @@ static void model_run_block(const struct model_run *run, const struct leg *leg,
         else
             model_back_block(run, o, images);
         model_leave(run, o, begin);
+        if (run->way == LEG_FORWARD)
+            model_look(run, o, images);
     }
     if (leg->next != LEG_NONE) {
         double begin = model_enter(run, leg->next);
@@ -233,7 +259,7 @@ static void model_begin_leg(const struct model_run *run, const struct leg *leg)
 
 static void model_run_leg(const struct model_run *run, const struct leg *leg)
 {
-    int n = run->pass->n, images = run->pass->team.size == 1 ? leg->images : n;
+    int n = run->pass->n, images = leg_block(leg, run->pass->team.size, n);
     if (model_leg_is_plain(run, leg)) {
         model_run_plain(run, leg->first);
         return;
@@ -246,73 +272,30 @@ static void model_run_leg(const struct model_run *run, const struct leg *leg)
 
 /* --- forward --- */
 
+static void model_run_forward(const struct model_run *run)
+{
+    const struct legs *legs = &run->ws->legs[LEG_FORWARD];
+    int to = run->pass->to > 0 ? run->pass->to : run->model->ops;
+    for (int i = 0; i < legs->count; i++)
+        if (legs->leg[i].first >= run->pass->from && legs->leg[i].first < to)
+            model_run_leg(run, &legs->leg[i]);
+}
+
 void model_forward(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass)
 {
-    const struct model_run run = {model, ws, pass, LEG_FORWARD};
-    const struct legs *legs = &ws->legs[LEG_FORWARD];
-    int to = pass->to > 0 ? pass->to : model->ops;
-    for (int i = 0; i < legs->count; i++)
-        if (legs->leg[i].first >= pass->from && legs->leg[i].first < to)
-            model_run_leg(&run, &legs->leg[i]);
+    const struct model_run run = {model, ws, pass, LEG_FORWARD, NULL};
+    model_run_forward(&run);
 }
 
 int model_find_bad(const struct model *model, struct workspace *ws,
                    const struct grain_pass *pass)
 {
-    int bad = -1;
-    const struct model_run run = {model, ws, pass, LEG_FORWARD};
+    int bad = model->ops;
+    const struct model_run run = {model, ws, pass, LEG_FORWARD, &bad};
     ASSERT(pass->team.size == 1);
-    for (int o = pass->from; o < model->ops; o++) {
-        size_t count = (size_t)pass->n * (size_t)shape_size(model->op[o]->out);
-        model_run_plain(&run, o);
-        if (bad < 0 && !vector_finite(ws->activation[o + 1], count))
-            bad = o;
-    }
-    return bad;
-}
-
-/* Evaluation uses only the label or the set. */
-static struct target model_target(const struct workspace *ws,
-                                  const struct grain_pass *pass, int i)
-{
-    struct target target = ws->target[i];
-    if (pass->train)
-        return target;
-    struct target plain = target_of_class(target.label);
-    plain.set = target.set;
-    return plain;
-}
-
-static void model_grain_loss(const struct model *model, struct workspace *ws,
-                             const struct grain_pass *pass, struct grain_result *result)
-{
-    static const struct loss plain = {0};
-    const struct loss *loss = pass->train ? &pass->loss : &plain;
-    int classes = model->classes;
-    const float *logp = ws->logprobs;
-    float *delta = pass->train ? ws->output_gradient : NULL;
-    double sum = 0.0;
-    result->correct = 0;
-    for (int i = 0; i < pass->n; i++, logp += classes) {
-        struct target target = model_target(ws, pass, i);
-        sum += (model->multi_label ? loss_of_set : loss_of_sample)(loss, logp, classes,
-                                                                   &target, delta);
-        result->correct += model->multi_label
-                               ? loss_set_is_right(logp, classes, &target)
-                               : vector_argmax(logp, (size_t)classes) == target.label;
-        if (delta)
-            delta += classes;
-    }
-    result->loss = (float)sum;
-}
-
-void model_loss(const struct model *model, struct workspace *ws,
-                const struct grain_pass *pass, struct grain_result *result)
-{
-    if (pass->team.index == 0)
-        model_grain_loss(model, ws, pass, result);
-    team_barrier(&pass->team);
+    model_run_forward(&run);
+    return bad < model->ops ? bad : -1;
 }
 
 /* --- backward --- */
@@ -373,7 +356,7 @@ void model_backward(const struct model *model, struct workspace *ws,
                     const struct grain_pass *pass,
                     void (*ready)(void *context, size_t begin, size_t end), void *context)
 {
-    const struct model_run run = {model, ws, pass, LEG_BACKWARD};
+    const struct model_run run = {model, ws, pass, LEG_BACKWARD, NULL};
     const struct legs *legs = &ws->legs[LEG_BACKWARD];
     for (int i = 0; i < legs->count; i++) {
         const struct leg *leg = &legs->leg[i];

@@ -6,40 +6,76 @@
 #include "base/mem.h"
 #include "kernels/conv_pool.h"
 
-/* While the tape is made: how many values' gradients are in the buffer. */
+/* While the tape is made: what is known of a buffer. */
+struct tape_use {
+    int value;   /* that it holds, or its gradient; TAPE_NONE: another thing */
+    int holders; /* values whose gradients are in it, and ops that need it */
+    bool whole;  /* an op needs all images of the grain at once */
+};
+
 struct tape_build {
     struct tape *tape;
     const struct model *model;
     const struct legs *legs;
-    int *holders;  /* owned: (buffers) */
-    int *gradient; /* owned: (ops + 1): the sum so far; TAPE_NONE */
+    struct tape_use *use; /* owned: (buffers) */
+    int *gradient;        /* owned: (ops + 1): the sum so far; TAPE_NONE */
 };
+
+/* --- time --- */
 
 static int tape_forward(const struct tape_build *build, int op)
 {
-    return build->legs[LEG_FORWARD].of[op];
+    (void)build;
+    return op;
 }
 
 static int tape_back(const struct tape_build *build, int op)
 {
-    return build->tape->loss + 1 + build->legs[LEG_BACKWARD].of[op];
+    return 2 * build->model->ops - op;
 }
 
-/* When it begins to read, and to write what `room` and dx hold until it goes back. */
-static int tape_gather_back(const struct tape_build *build, int op)
+/* The first and last times of a leg. */
+static struct span tape_leg_times(const struct tape_build *build, const struct leg *leg,
+                                  enum leg_pass pass)
 {
-    return build->tape->loss + 1 + build->legs[LEG_BACKWARD].gathered[op];
+    int first = pass == LEG_FORWARD ? tape_forward(build, leg->first)
+                                    : tape_back(build, leg->first);
+    return (struct span){first, first + leg->count - 1};
 }
+
+/* The leg of a time and its pass; NULL: of the loss, or there is no such time. */
+static const struct leg *tape_leg_at(const struct tape_build *build, int time,
+                                     enum leg_pass *pass)
+{
+    int ops = build->model->ops;
+    *pass = time < ops ? LEG_FORWARD : LEG_BACKWARD;
+    if (time == ops || time > 2 * ops)
+        return NULL;
+    const struct legs *legs = &build->legs[*pass];
+    return &legs->leg[legs->of[time < ops ? time : 2 * ops - time]];
+}
+
+/* When an op begins to read, and to write what `room` and dx hold until its own time. */
+static int tape_gather(const struct tape_build *build, int op, enum leg_pass pass)
+{
+    const struct legs *legs = &build->legs[pass];
+    const struct leg *leg = &legs->leg[legs->gathered[op]];
+    if (legs->gathered[op] == legs->of[op])
+        return pass == LEG_FORWARD ? tape_forward(build, op) : tape_back(build, op);
+    return tape_leg_times(build, leg, pass).end;
+}
+
+/* --- buffers --- */
 
 static int tape_add_buffer(struct tape_build *build, size_t bytes, int begin, int end)
 {
     struct tape *tape = build->tape;
     size_t count = (size_t)tape->buffers + 1;
     tape->buffer = mem_resize(tape->buffer, count, sizeof *tape->buffer);
-    build->holders = mem_resize(build->holders, count, sizeof *build->holders);
+    build->use = mem_resize(build->use, count, sizeof *build->use);
     tape->buffer[tape->buffers] =
         (struct lifetime){.bytes = bytes, .begin = begin, .end = end};
-    build->holders[tape->buffers] = 0;
+    build->use[tape->buffers] = (struct tape_use){.value = TAPE_NONE};
     return tape->buffers++;
 }
 
@@ -53,7 +89,9 @@ static size_t tape_value_bytes(const struct model *model, int value, int images)
 static int tape_add_value(struct tape_build *build, int value, int begin, int end)
 {
     size_t bytes = tape_value_bytes(build->model, value, build->model->grain);
-    return tape_add_buffer(build, bytes, begin, end);
+    int buffer = tape_add_buffer(build, bytes, begin, end);
+    build->use[buffer].value = value;
+    return buffer;
 }
 
 static void tape_live_until(struct tape *tape, int buffer, int time)
@@ -72,11 +110,11 @@ static void tape_add_rooms(struct tape_build *build, int o)
     room[LEG_FORWARD] = room[LEG_BACKWARD] = TAPE_NONE;
     if (bytes == 0 || o < build->model->begin)
         return;
-    room[LEG_FORWARD] = tape_add_buffer(
-        build, bytes, build->legs[LEG_FORWARD].gathered[o], tape_forward(build, o));
+    room[LEG_FORWARD] = tape_add_buffer(build, bytes, tape_gather(build, o, LEG_FORWARD),
+                                        tape_forward(build, o));
     if (model_goes_back(build->model, o))
-        room[LEG_BACKWARD] = tape_add_buffer(build, bytes, tape_gather_back(build, o),
-                                             tape_back(build, o));
+        room[LEG_BACKWARD] = tape_add_buffer(
+            build, bytes, tape_gather(build, o, LEG_BACKWARD), tape_back(build, o));
 }
 
 static int tape_readers(const struct model *model, int value)
@@ -129,7 +167,7 @@ static void tape_add_activations(struct tape_build *build)
 
 static void tape_drop(struct tape_build *build, int buffer, int time)
 {
-    build->holders[buffer]--;
+    build->use[buffer].holders--;
     tape_live_until(build->tape, buffer, time);
 }
 
@@ -142,14 +180,14 @@ static struct tape_sum tape_add_part(struct tape_build *build, int value, int pa
         *sum = part;
         return (struct tape_sum){.to = TAPE_NONE};
     }
-    if (build->holders[before] == 1) {
+    if (build->use[before].holders == 1) {
         tape_drop(build, part, time);
-    } else if (build->holders[part] == 1) {
+    } else if (build->use[part].holders == 1) {
         *sum = part;
         tape_drop(build, before, time);
     } else {
         *sum = tape_add_value(build, value, time, time);
-        build->holders[*sum] = 1;
+        build->use[*sum].holders = 1;
         tape_drop(build, part, time);
         tape_drop(build, before, time);
     }
@@ -161,7 +199,7 @@ static struct tape_sum tape_add_part(struct tape_build *build, int value, int pa
 static bool tape_overwrites(const struct tape_build *build, int o, int input)
 {
     return input == 0 && build->model->op[o]->ops->overwrites &&
-           build->holders[build->tape->op[o].dy] == 1 &&
+           build->use[build->tape->op[o].dy].holders == 1 &&
            build->model->wires[o].value[input] > 0;
 }
 
@@ -169,7 +207,7 @@ static void tape_back_op(struct tape_build *build, int o)
 {
     const struct model *model = build->model;
     struct tape_op *op = &build->tape->op[o];
-    int begin = tape_gather_back(build, o), time = tape_back(build, o);
+    int begin = tape_gather(build, o, LEG_BACKWARD), time = tape_back(build, o);
     op->dy = build->gradient[o + 1];
     ASSERT(op->dy != TAPE_NONE);
     for (int i = 0; i < model->wires[o].inputs; i++) {
@@ -179,23 +217,37 @@ static void tape_back_op(struct tape_build *build, int o)
             continue;
         bool over = tape_overwrites(build, o, i);
         int part = passes || over ? op->dy : tape_add_value(build, value, begin, time);
-        build->holders[part] += !over;
+        build->use[part].holders += !over;
         op->dx[i] = passes ? TAPE_NONE : part;
         tape_live_until(build->tape, part, time);
         op->sum[i] = tape_add_part(build, value, part, time);
     }
 }
 
-/* Until its end the ops may need dy. */
+/* The op has no more use for dy, unless the gradient of its input is there. */
+static void tape_drop_dy(struct tape_build *build, int o, int time)
+{
+    const struct tape_op *op = &build->tape->op[o];
+    if (op->dx[0] != op->dy)
+        tape_drop(build, op->dy, time);
+}
+
 static void tape_back_leg(struct tape_build *build, const struct leg *leg)
 {
+    const struct model *model = build->model;
+    int end = tape_leg_times(build, leg, LEG_BACKWARD).end;
+    for (int o = leg->first; o > leg->first - leg->count; o--) {
+        if (!model_goes_back(model, o))
+            continue;
+        tape_back_op(build, o);
+        if (!layer_sums_grain(model->op[o]))
+            tape_drop_dy(build, o, tape_back(build, o));
+    }
     for (int o = leg->first; o > leg->first - leg->count; o--)
-        if (model_goes_back(build->model, o))
-            tape_back_op(build, o);
-    for (int o = leg->first; o > leg->first - leg->count; o--)
-        if (model_goes_back(build->model, o) &&
-            build->tape->op[o].dx[0] != build->tape->op[o].dy)
-            tape_drop(build, build->tape->op[o].dy, tape_back(build, o));
+        if (model_goes_back(model, o) && layer_sums_grain(model->op[o])) {
+            build->use[build->tape->op[o].dy].whole = true;
+            tape_drop_dy(build, o, end);
+        }
 }
 
 /* A part's input gradient stays until it is sent, which may be while the next grain goes
@@ -208,7 +260,7 @@ static void tape_add_gradients(struct tape_build *build)
     if (model->forward_only)
         return;
     tape->output_gradient = tape_add_value(build, model->ops, tape->loss, tape->loss);
-    build->holders[tape->output_gradient] = 1;
+    build->use[tape->output_gradient].holders = 1;
     build->gradient[model->ops] = tape->output_gradient;
     for (int l = 0; l < build->legs[LEG_BACKWARD].count; l++)
         tape_back_leg(build, &build->legs[LEG_BACKWARD].leg[l]);
@@ -221,54 +273,34 @@ static void tape_add_gradients(struct tape_build *build)
 
 /* --- blocks --- */
 
-/* Does the leg alone use the buffer, and no op of its the whole grain at once? */
-static bool tape_is_of_leg(const struct tape_build *build, const struct leg *leg,
-                           int buffer)
+/* Gives a buffer its size and its times. */
+static void tape_finish_buffer(struct tape_build *build, int buffer, int members)
 {
-    const struct model *model = build->model;
-    const struct lifetime *life = &build->tape->buffer[buffer];
-    int time = tape_back(build, leg->first);
-    for (int o = leg->first; o > leg->first - leg->count; o--)
-        if (build->tape->op[o].dy == buffer && layer_sums_grain(model->op[o]))
-            return false;
-    return life->begin == time && life->end == time;
-}
-
-static void tape_shrink(struct tape_build *build, const struct leg *leg, int buffer,
-                        int value)
-{
-    struct tape *tape = build->tape;
-    if (buffer == TAPE_NONE || !tape_is_of_leg(build, leg, buffer))
+    int grain = build->model->grain;
+    struct lifetime *life = &build->tape->buffer[buffer];
+    const struct tape_use *use = &build->use[buffer];
+    enum leg_pass begins, ends;
+    const struct leg *first = tape_leg_at(build, life->begin, &begins);
+    const struct leg *last = tape_leg_at(build, life->end, &ends);
+    if (first && first == last && first->images < grain && use->value != TAPE_NONE &&
+        !use->whole) {
+        build->tape->block[buffer] = true;
+        life->bytes =
+            tape_value_bytes(build->model, use->value, leg_block(first, members, grain));
         return;
-    tape->block[buffer] = true;
-    tape->buffer[buffer].bytes = tape_value_bytes(build->model, value, leg->images);
-}
-
-static void tape_shrink_leg(struct tape_build *build, const struct leg *leg)
-{
-    for (int o = leg->first; o > leg->first - leg->count; o--)
-        for (int i = 0; i < build->model->wires[o].inputs; i++) {
-            const struct tape_op *op = &build->tape->op[o];
-            int value = build->model->wires[o].value[i];
-            tape_shrink(build, leg, op->dx[i], value);
-            tape_shrink(build, leg, op->sum[i].to, value);
-        }
-}
-
-static void tape_find_blocks(struct tape_build *build)
-{
-    const struct legs *legs = &build->legs[LEG_BACKWARD];
-    for (int l = 0; l < legs->count; l++)
-        if (legs->leg[l].images < build->model->grain)
-            tape_shrink_leg(build, &legs->leg[l]);
+    }
+    if (first)
+        life->begin = tape_leg_times(build, first, begins).begin;
+    if (last)
+        life->end = tape_leg_times(build, last, ends).end;
 }
 
 void tape_init(struct tape *tape, const struct model *model, const struct legs *legs,
-               bool blocks)
+               int members)
 {
     size_t values = (size_t)model->ops + 1;
     struct tape_build build = {.tape = tape, .model = model, .legs = legs};
-    *tape = (struct tape){.loss = legs[LEG_FORWARD].count};
+    *tape = (struct tape){.loss = model->ops};
     tape->activation = mem_zeroed(values, sizeof *tape->activation);
     tape->op = mem_zeroed((size_t)model->ops, sizeof *tape->op);
     build.gradient = mem_zeroed(values, sizeof *build.gradient);
@@ -284,9 +316,9 @@ void tape_init(struct tape *tape, const struct model *model, const struct legs *
     tape_add_activations(&build);
     tape_add_gradients(&build);
     tape->block = mem_zeroed((size_t)tape->buffers, sizeof *tape->block);
-    if (blocks)
-        tape_find_blocks(&build);
-    free(build.holders);
+    for (int buffer = 0; buffer < tape->buffers; buffer++)
+        tape_finish_buffer(&build, buffer, members);
+    free(build.use);
     free(build.gradient);
 }
 

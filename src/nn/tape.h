@@ -1,8 +1,10 @@
 /*
  * tape: which buffers a grain needs on its way through a model, and when.
  *
- * Time: each leg (leg.h) of the forward pass, then the loss, then each leg of the
- * backward pass. A buffer is a number; workspace.c gives it memory.
+ * Time: each op of the forward pass, then the loss, then each op of the backward pass. A
+ * buffer is a number; workspace.c gives it memory. One that two legs (leg.h) use is in
+ * use as long as they go on; one that a single leg uses holds a block of its images,
+ * which stays in the caches, and is in use as long as ops need it.
  *
  * - An activation lives from its op's forward pass to its last reader's, or as long as a
  *   backward pass reads it (layer_ops.keeps). An op that can (layer_ops.in_place) writes
@@ -19,10 +21,7 @@
  *
  * - Gradients of parameters whose sum cannot go on from block to block
  *   (layer_ops.gradients_go_on) are computed at the end of the op's leg: until then it
- *   needs dy.
- *
- * - A gradient that one leg alone writes and reads is a buffer of a block of its images,
- *   which stays in the caches.
+ *   needs dy of the whole grain.
  */
 #ifndef LOCKSTEP_NN_TAPE_H
 #define LOCKSTEP_NN_TAPE_H
@@ -58,9 +57,9 @@ struct tape {
     bool *block;             /* owned: (buffers): of a block, not of the grain */
 };
 
-/* legs: (LEG_PASSES). blocks: false if a leg may pass the whole grain as one block. */
+/* legs: (LEG_PASSES). members: the most of a team. */
 void tape_init(struct tape *tape, const struct model *model, const struct legs *legs,
-               bool blocks);
+               int members);
 void tape_release(struct tape *tape);
 
 #endif

@@ -59,8 +59,10 @@ static void workspace_lay_out(struct workspace *ws, const struct model *model,
 {
     size_t grain = (size_t)model->grain;
     char *memory = arena_take(arena, tape_bytes);
-    for (int v = 0; v <= model->ops; v++)
+    for (int v = 0; v <= model->ops; v++) {
         ws->activation[v] = workspace_buffer(tape, memory, tape->activation[v]);
+        ws->block[v] = tape->block[tape->activation[v]];
+    }
     for (int o = 0; o < model->ops; o++)
         workspace_set_op(ws, model, tape, memory, o);
     ws->logprobs = ws->activation[model->ops];
@@ -71,7 +73,7 @@ static void workspace_lay_out(struct workspace *ws, const struct model *model,
     ws->sample = arena_take(arena, grain * sizeof *ws->sample);
 }
 
-/* Without memory: only counts. A team takes all images of a leg at once. */
+/* Without memory: only counts. */
 static void workspace_make(struct workspace *ws, const struct model *model, int members,
                            bool by_op, bool memory)
 {
@@ -79,10 +81,11 @@ static void workspace_make(struct workspace *ws, const struct model *model, int 
     struct tape tape;
     *ws = (struct workspace){0};
     ws->activation = mem_zeroed((size_t)model->ops + 1, sizeof *ws->activation);
+    ws->block = mem_zeroed((size_t)model->ops + 1, sizeof *ws->block);
     ws->op = mem_zeroed((size_t)model->ops, sizeof *ws->op);
     ws->legs = mem_zeroed(LEG_PASSES, sizeof *ws->legs);
-    legs_init(ws->legs, model);
-    tape_init(&tape, model, ws->legs, members == 1 && !by_op);
+    legs_init(ws->legs, model, by_op);
+    tape_init(&tape, model, ws->legs, members);
     size_t bytes = lifetimes_place(tape.buffer, tape.buffers);
     workspace_lay_out(ws, model, &tape, bytes, members, &arena);
     ws->bytes = arena.used;
@@ -107,8 +110,8 @@ size_t workspace_stored(const struct model *model, int op)
 {
     struct legs legs[LEG_PASSES];
     struct tape tape;
-    legs_init(legs, model);
-    tape_init(&tape, model, legs, false);
+    legs_init(legs, model, false);
+    tape_init(&tape, model, legs, 1);
     const struct layer *layer = model->op[op];
     size_t output = (size_t)shape_size(layer->out) * sizeof(float), bytes = 0;
     bool over = false; /* then that is a later op's */
@@ -140,6 +143,7 @@ void workspace_release(struct workspace *ws)
         legs_release(&ws->legs[pass]);
     free(ws->legs);
     free(ws->activation);
+    free(ws->block);
     free(ws->op);
     free(ws->memory);
     *ws = (struct workspace){0};

@@ -8,7 +8,6 @@
 #include "base/mem.h"
 #include "comm/comm.h"
 #include "io/image.h"
-#include "nn/feature.h"
 
 void feature_use_init(struct feature_use *use, struct stepper *stepper)
 {
@@ -66,7 +65,7 @@ static char *feature_use_text(const struct feature_use *use,
     const struct trainer_setup *run = &use->stepper->run->setup;
     const struct loader *loader = setup->loader;
     const struct stepper *stepper = use->stepper;
-    int value = feature_value(stepper->run->model);
+    int value = stepper->run->model->feature;
     char weights[17], images[17];
     hash_text(feature_use_weights(run->model, value, stepper->state.params), weights);
     hash_text(loader->dataset->info.hash, images);
@@ -186,7 +185,7 @@ enum status feature_use_train(struct feature_use *use, double latest)
         .params = stepper->state.params,
         .loader = &loader,
         .views = features_train_views(options),
-        .value = feature_value(run->model),
+        .value = run->model->feature,
         .latest = latest,
     };
     train_input_pause(&stepper->input);
@@ -202,7 +201,7 @@ enum status feature_use_train(struct feature_use *use, double latest)
 
 int feature_use_value(const struct feature_use *use)
 {
-    return use->chosen.data ? feature_value(use->stepper->run->model) : 0;
+    return use->chosen.data ? use->stepper->run->model->feature : 0;
 }
 
 enum status feature_use_evaluation(struct feature_use *use, const struct crew *crew,
@@ -212,10 +211,10 @@ enum status feature_use_evaluation(struct feature_use *use, const struct crew *c
 {
     const struct train_run *run = use->stepper->run;
     const struct views views = views_of_set(run->setup.options->eval.views);
-    int value = use->kept ? feature_value(run->model) : 0;
+    int value = use->kept ? run->model->feature : 0;
     *features = NULL;
     if (fold && value > 0)
-        value = feature_folded_value(fold, run->model, value);
+        value = fold->model.feature;
     if (value > 0 && !use->chosen_tried) {
         const struct features_setup setup = {
             .comm = run->setup.comm,

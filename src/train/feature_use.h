@@ -29,9 +29,9 @@ enum status feature_use_train(struct feature_use *use, double latest) MUST_CHECK
 int feature_use_value(const struct feature_use *use);
 
 /* *features: what an evaluation by this crew begins with; NULL: the images. It begins
-   with the images also if this fold does not make the value (nn/feature.h): whether a
-   norm that learns can be folded through a pool depends on its weights. fold: what made
-   the crew's model; NULL: it is the one that is trained. */
+   with the images also if this fold does not make the value (nn/model.h, feature):
+   whether a norm that learns can be folded through a pool depends on its weights. fold:
+   what made the crew's model; NULL: it is the one that is trained. */
 enum status feature_use_evaluation(struct feature_use *use, const struct crew *crew,
                                    const struct fold *fold, const float *params,
                                    struct loader *loader, double latest,

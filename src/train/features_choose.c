@@ -1,6 +1,5 @@
 /* features: whether a run keeps them. */
 #include "comm/comm.h"
-#include "nn/feature.h"
 #include "train/features.h"
 
 int features_train_views(const struct run_options *options)
@@ -14,7 +13,7 @@ static enum features_reason features_reason_of(const struct trainer_setup *setup
     const struct train_options *train = &options->train;
     uint64_t images = setup->dataset->info.count[DATASET_TRAIN];
     int views = features_train_views(options);
-    if (!options->features.keep || feature_value(setup->model) == 0)
+    if (!options->features.keep || setup->model->feature == 0)
         return FEATURES_OFF;
     if (setup->stage && setup->stage->count > 1)
         return FEATURES_STAGES;
@@ -40,7 +39,7 @@ enum features_reason features_choose(const struct trainer_setup *setup, size_t *
     *bytes = 0;
     if (reason != FEATURES_KEPT)
         return reason;
-    int value = feature_value(model);
+    int value = model->feature;
     *bytes = features_bytes(model, value, data->count[DATASET_TRAIN],
                             features_train_views(setup->options)) +
              features_bytes(model, value, data->count[dataset_choosing(data)],

@@ -1,7 +1,5 @@
 #include "train/folded_crew.h"
 
-#include "nn/feature.h"
-
 static void folded_crew_enter(struct folded_crew *folded, const struct stage *stage)
 {
     folded->stage = *stage;
@@ -14,7 +12,7 @@ void folded_crew_init(struct folded_crew *folded, const struct stage *stage,
     struct fold *fold = &folded->fold;
     fold_init(fold, stage->model, params);
     if (value > 0)
-        fold->model.begin = feature_folded_value(fold, stage->model, value);
+        fold->model.begin = fold->model.feature;
     folded_crew_enter(folded, stage);
     crew_init(&folded->crew, &folded->stage, plan);
     crew_pack(&folded->crew, folded->fold.params);

@@ -23,7 +23,7 @@ struct depthwise_tile {
     struct span rows;                    /* taps inside the image */
     struct span columns;                 /* values inside the image */
     int channels;
-    bool stream; /* the outputs pass the caches */
+    bool stream;                /* the outputs pass the caches */
     enum activation activation; /* NONE, RELU or RELU6 */
 };
 
@@ -72,9 +72,8 @@ SIMD_INLINE void tile_activate(enum activation kind, simd_float *sum, int width)
     simd_float unused;
 #pragma GCC unroll 8
     for (int i = 0; i < width; i++)
-        sum[i] = kind == ACTIVATION_RELU
-                     ? curve_value(ACTIVATION_RELU, sum[i], &unused)
-                     : curve_value(ACTIVATION_RELU6, sum[i], &unused);
+        sum[i] = kind == ACTIVATION_RELU ? curve_value(ACTIVATION_RELU, sum[i], &unused)
+                                         : curve_value(ACTIVATION_RELU6, sum[i], &unused);
 }
 
 /* `width` outputs, whose first taps are `stride` values apart. */

@@ -13,6 +13,7 @@
 #include "app/config/config.h"
 #include "base/mem.h"
 #include "base/rng.h"
+#include "nn/fold.h"
 #include "nn/named_network.h"
 #include "nn/packed.h"
 #include "nn/workspace.h"
@@ -57,6 +58,36 @@ static size_t step(struct model *model, const float *params, const float *packed
     return bytes;
 }
 
+/* Answers of the folded network with blocks of so many images; the caller frees. */
+static float *answer(struct model *model, const float *params, int images)
+{
+    struct workspace ws;
+    float *packed = model_packed(model, params);
+    const struct grain_pass pass = {
+        .team = {.size = 1}, .n = GRAIN, .params = params, .packed = packed};
+    float *logprobs = mem_aligned(GRAIN * CLASSES, sizeof *logprobs);
+    model->block_images = images;
+    workspace_init(&ws, model, 1);
+    fill_grain(model, &ws);
+    model_forward(model, &ws, &pass);
+    memcpy(logprobs, ws.logprobs, GRAIN * CLASSES * sizeof *logprobs);
+    workspace_release(&ws);
+    free(packed);
+    return logprobs;
+}
+
+static void check_folded(const struct model *model, const float *params)
+{
+    struct fold fold;
+    fold_init(&fold, model, params);
+    float *whole = answer(&fold.model, fold.params, GRAIN);
+    float *blocks = answer(&fold.model, fold.params, 1);
+    assert_memory_equal(blocks, whole, GRAIN * CLASSES * sizeof *whole);
+    free(whole);
+    free(blocks);
+    fold_release(&fold);
+}
+
 static void check_model(struct model *model)
 {
     float *params = mem_aligned(model->params, sizeof *params);
@@ -68,32 +99,38 @@ static void check_model(struct model *model)
     size_t bytes = step(model, params, packed, blocks, 2);
     assert_memory_equal(blocks, whole, model->params * sizeof *whole);
     assert_true((double)bytes < 1.2 * (double)before);
+    check_folded(model, params);
     free(params);
     free(packed);
     free(whole);
     free(blocks);
 }
 
-/* frozen: all norms have the statistics of the weights, as in fine-tuning. Returns the
-   number of networks that were checked: 1 or 0. */
-static int check(const struct named_network *network, bool frozen)
+/* frozen: all norms have the statistics of the weights, as in fine-tuning. */
+static void describe(struct model *model, const struct named_network *network, int size,
+                     int grain, bool frozen)
 {
     struct config config;
-    struct model model;
-    int size = network->in.h > 64 ? 64 : network->in.h;
     char *text = named_network_text(network);
     config_init(&config);
     assert_int_equal(config_parse(&config, text, network->name), ST_OK);
     config.model.freeze.statistics = frozen;
-    assert_int_equal(model_init(&model, &config.model,
-                                (struct shape){size, size, network->in.c}, CLASSES,
-                                GRAIN),
+    assert_int_equal(model_describe(model, &config.model,
+                                    (struct shape){size, size, network->in.c}, CLASSES,
+                                    grain),
                      ST_OK);
+    free(text);
+    config_release(&config);
+}
+
+/* Returns the number of networks that were checked: 1 or 0. */
+static int check(const struct named_network *network, bool frozen)
+{
+    struct model model;
+    describe(&model, network, network->in.h > 64 ? 64 : network->in.h, GRAIN, frozen);
     bool small = model.params <= LARGEST;
     if (small)
         check_model(&model);
-    free(text);
-    config_release(&config);
     model_release(&model);
     return small;
 }
@@ -108,10 +145,32 @@ static void test_networks(void **state)
     assert_true(checked >= 20);
 }
 
+/* An evaluation never holds the largest value of a whole grain, but that of an image. */
+static void test_evaluation_memory(void **state)
+{
+    (void)state;
+    struct model model;
+    struct fold fold;
+    int grain = 8, largest = 0;
+    const struct named_network *network = named_network_find("efficientnet_lite0");
+    describe(&model, network, 224, grain, false);
+    fold_describe(&fold, &model, FOLD_STOPS_AT_POOLS);
+    for (int v = 0; v <= fold.model.ops; v++) {
+        int size = shape_size(model_value_shape(&fold.model, v));
+        largest = size > largest ? size : largest;
+    }
+    size_t image = (size_t)largest * sizeof(float);
+    assert_true(workspace_bytes(&fold.model, 1) < 4 * image);
+    assert_true(workspace_bytes(&fold.model, 2) < 6 * image);
+    fold_release(&fold);
+    model_release(&model);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_networks),
+        cmocka_unit_test(test_evaluation_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

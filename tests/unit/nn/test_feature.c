@@ -1,6 +1,6 @@
 /* The value behind the frozen part: where it is, and that passes which begin with it have
    the bits of whole ones. */
-#include "nn/feature.h"
+#include "nn/fold.h"
 #include "nn_test.h"
 
 static const char *const lines[] = {"conv 8 kernel=3 pad=1 as=stem",
@@ -50,14 +50,14 @@ static void check_place(const char *until, const char *layer, bool folded)
     struct bench b;
     struct fold fold;
     init(&b, until);
-    int value = feature_value(&b.model);
+    int value = b.model.feature;
     if (layer)
         assert_string_equal(layer_of(&b.model, value), layer);
     else
         assert_int_equal(value, 0);
     fold_init(&fold, &b.model, b.params);
     if (value > 0)
-        assert_int_equal(feature_folded_value(&fold, &b.model, value) > 0, folded);
+        assert_int_equal(fold.model.feature > 0, folded);
     fold_release(&fold);
     bench_release(&b);
 }
@@ -84,7 +84,7 @@ static void check_bits(const char *until)
     struct bench whole, parts;
     init(&whole, until);
     init(&parts, until);
-    int value = feature_value(&whole.model);
+    int value = whole.model.feature;
     size_t row = (size_t)shape_size(model_value_shape(&whole.model, value));
     float *kept = mem_zeroed(GRAIN * row, sizeof *kept);
     for (int i = 0; i < GRAIN; i++) {
@@ -133,7 +133,7 @@ static void test_folded(void **state)
     struct workspace whole, rest;
     init(&b, "sum");
     fold_init(&fold, &b.model, b.params);
-    int value = feature_folded_value(&fold, &b.model, feature_value(&b.model));
+    int value = fold.model.feature;
     assert_true(value > 0);
     workspace_init(&whole, &fold.model, 1);
     fill_samples(&fold.model, &whole, GRAIN, 0);

@@ -298,7 +298,7 @@ static void check_memory(const char *const *lines, struct shape in, double least
     struct tape tape;
     bench_init(&b, lines, in, 7, 32);
     size_t widest = 0, all = 0;
-    tape_init(&tape, &b.model, b.ws.legs, false);
+    tape_init(&tape, &b.model, b.ws.legs, 1);
     for (int v = 0; v <= b.model.ops; v++) {
         size_t bytes = tape.buffer[tape.activation[v]].bytes;
         widest = bytes > widest && v ? bytes : widest;
@@ -343,7 +343,7 @@ static void test_passed_on(void **state)
     struct bench b;
     struct tape tape;
     bench_init(&b, residual, image, 7, 2);
-    tape_init(&tape, &b.model, b.ws.legs, false);
+    tape_init(&tape, &b.model, b.ws.legs, 1);
     int adds = 0;
     for (int o = 0; o < b.model.ops; o++) {
         if (b.model.op[o]->ops != &layer_add)

@@ -101,7 +101,7 @@ static void check_network(struct bench *b, int n)
     bench_blocks(b, GRAIN, 1);
     struct outcome whole = bench_outcome(b, n, 1);
     for (int images = 1; images <= 3; images++) {
-        for (int team = 1; team <= BENCH_THREADS; team += 2) {
+        for (int team = 1; team <= 3; team++) {
             bench_blocks(b, images, team);
             struct outcome blocks = bench_outcome(b, n, team);
             check_same(&blocks, &whole);
@@ -186,7 +186,7 @@ static void check_chain(int size, int grain, int images, bool together)
         model_describe(&model, &spec, (struct shape){size, size, 3}, 4, grain), ST_OK);
     model_spec_release(&spec);
     model.block_images = images;
-    legs_init(legs, &model);
+    legs_init(legs, &model, false);
     assert_int_equal(model.ops, 8);
     if (together) {
         check_leg(&legs[LEG_FORWARD], 0, 0, 1, 1);
@@ -221,7 +221,7 @@ static void test_overwrites(void **state)
     struct bench b;
     struct tape tape;
     bench_init(&b, shortcuts, even, 7, GRAIN);
-    tape_init(&tape, &b.model, b.ws.legs, false);
+    tape_init(&tape, &b.model, b.ws.legs, 1);
     int over = 0;
     for (int o = 0; o < b.model.ops; o++) {
         const struct layer_ops *ops = b.model.op[o]->ops;
@@ -242,24 +242,28 @@ static int block_buffers(const struct bench *b)
         assert_false(op->dy.block && layer_sums_grain(b->model.op[o]));
         count += op->dx[0].block;
     }
+    assert_false(b->ws.block[0] || b->ws.block[b->model.ops]);
     return count;
 }
 
-/* What one leg alone uses of gradients holds a block, for a team of one. */
+/* What one leg alone uses holds a block for each member of a team. */
 static void test_block_buffers(void **state)
 {
     (void)state;
     struct bench b;
+    size_t bytes[4];
     bench_init(&b, given, run, 7, GRAIN);
-    bench_blocks(&b, 1, 1);
-    size_t bytes = b.ws.bytes;
-    assert_true(block_buffers(&b) >= 3);
-    bench_blocks(&b, 1, 2);
-    assert_int_equal(block_buffers(&b), 0);
-    assert_true(bytes < b.ws.bytes);
+    for (int members = 1; members < 4; members++) {
+        bench_blocks(&b, 1, members);
+        assert_true(block_buffers(&b) >= 3);
+        bytes[members] = b.ws.bytes;
+    }
+    assert_true(bytes[1] < bytes[2] && bytes[2] < bytes[3]);
     workspace_release(&b.ws);
     workspace_init_by_op(&b.ws, &b.model, 1);
     assert_int_equal(block_buffers(&b), 0);
+    for (int v = 0; v <= b.model.ops; v++)
+        assert_false(b.ws.block[v]);
     bench_release(&b);
 }
 
