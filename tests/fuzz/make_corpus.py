@@ -84,6 +84,26 @@ def csv_seeds():
     seed("csv", "mark", bytes([8 + 32]) + b"\xef\xbb\xbf" + table(4, 4).replace(b",", b" , "))
 
 
+def predictions_seeds():
+    def lines(*rows):
+        return "".join(json.dumps(row) + "\n" for row in rows).encode()
+
+    def answer(c, p):
+        return {"label": NAMES[c], "class": c, "p": p}
+
+    NAMES = ["cat", "dog;1", 'a "quote"']
+    top = [answer(2, 0.5), answer(0, 0.25), answer(1, 0.25)]
+    one = {"path": "a/\u00e9.png", **top[0], "top": top[:2]}
+    unsure = {"path": "b.png", "label": None, "class": -1, "p": 0.4, "top": top[:1]}
+    failed = {"path": "c?.png", "path_hex": "63ff2e706e67", "error": "no picture"}
+    several = {"path": "d.png", "labels": top[:2], "top": top}
+    none = {"path": "e.png", "labels": [], "top": top[:1]}
+    rows = lines(one, unsure, failed)
+    seed("predictions", "one", bytes([2 + 8 + 112]) + rows)
+    seed("predictions", "cut", bytes([1 + 8 + 112]) + rows + rows[:50])
+    seed("predictions", "sets", bytes([3 + 4 + 112]) + lines(several, none, failed))
+
+
 def chunk(kind, data):
     body = kind + data
     return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
@@ -401,6 +421,7 @@ def own_seeds(work):
 with tempfile.TemporaryDirectory() as folder:
     idx_seeds()
     csv_seeds()
+    predictions_seeds()
     png_seeds()
     jpeg_seeds()
     webp_seeds()
