@@ -57,8 +57,13 @@ int plan_buckets(const struct parallel_plan *plan, const struct model *model,
 static char *plan_splits_text(const unsigned char *splits, int ops)
 {
     char *text = mem_strdup("");
-    for (int op = 0; op < ops; op++)
+    for (int op = 0, next; op < ops; op = next) {
+        for (next = op + 1; next < ops && splits[next] == splits[op];)
+            next++;
         mem_append(&text, "%s%s", op ? "," : "", split_name((enum split)splits[op]));
+        if (next - op > 1)
+            mem_append(&text, "*%d", next - op);
+    }
     return text;
 }
 
@@ -115,9 +120,16 @@ static bool plan_next_splits(char **rest, const char *name, int ops, unsigned ch
 {
     char *list = (char *)(uintptr_t)plan_next_value(rest, name);
     int count = 0;
-    for (char *word; list && (word = strsep(&list, ",")) != NULL; count++)
-        if (count == ops || !plan_find_split(word, &out[count]))
+    for (char *entry; list && (entry = strsep(&list, ",")) != NULL;) {
+        const char *word = strsep(&entry, "*");
+        long long times = 1;
+        unsigned char split;
+        if ((entry && !parse_int(entry, 1, MODEL_LAYERS, &times)) ||
+            times > ops - count || !plan_find_split(word, &split))
             return false;
+        memset(out + count, split, (size_t)times);
+        count += (int)times;
+    }
     return count == ops;
 }
 

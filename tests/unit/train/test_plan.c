@@ -60,6 +60,13 @@ static void test_text(void **state)
         assert_false(plan_read(&back, &model, text));
     }
     free(text);
+    memset(&plan.split.forward[1], SPLIT_BATCH, 3);
+    memset(plan.split.backward, SPLIT_AUTO, (size_t)model.ops);
+    text = plan_text(&plan, &model);
+    assert_non_null(strstr(text, " forward=auto,batch*3,spatial backward=auto*5"));
+    assert_true(plan_read(&back, &model, text));
+    assert_memory_equal(&back.split, &plan.split, sizeof back.split);
+    free(text);
     model_release(&model);
 }
 
@@ -79,6 +86,12 @@ static void test_damaged(void **state)
         "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=auto "
         "forward=auto,auto,auto,auto,auto,auto "
         "backward=auto,auto,auto,auto,auto",
+        "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=auto "
+        "forward=auto*6 backward=auto*5",
+        "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=auto "
+        "forward=auto*5 backward=auto*0,auto*5",
+        "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=auto "
+        "forward=auto*5 backward=auto*5*1",
         "threads=2 lanes=2 teams=on bucket=1 align=1 reduce=auto "
         "forward=auto,auto,auto,auto,rows "
         "backward=auto,auto,auto,auto,auto",
