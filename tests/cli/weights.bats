@@ -309,6 +309,8 @@ END
     refused 2 "'colours.h5' cannot be written: it is a data set, not a safetensors file*" \
         "$LOCKSTEP" weights export run --out colours.h5 --force
     "$LOCKSTEP" weights export run --out own.safetensors --force >/dev/null
+    refused 2 "'--out own.pth': expected a name that ends in .safetensors; *" \
+        "$LOCKSTEP" weights export run --out own.pth
     refused 2 "'--names nobody': expected lockstep*" \
         "$LOCKSTEP" weights export run --names nobody --out never.safetensors
     [ ! -e never.h5 ] && [ ! -e never.safetensors ]

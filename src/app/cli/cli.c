@@ -129,6 +129,13 @@ static enum status cli_set_option(const struct cli_option *option, const char *v
     return ST_OK;
 }
 
+/* Is the word an option of the command, so that it is no value of another one? */
+static bool cli_is_option(const struct cli_option *options, const char *word)
+{
+    return strncmp(word, "--", 2) == 0 &&
+           cli_find_option(options, word + 2, strcspn(word + 2, "="));
+}
+
 /* Reads the option at argv[*i] and moves *i to its last word. */
 static enum status cli_take_option(const struct cli_command *command,
                                    const struct cli_option *options, int argc,
@@ -144,7 +151,7 @@ static enum status cli_take_option(const struct cli_command *command,
             FAIL(ST_USAGE, "'--%s' takes no value", option->name);
         return cli_set_option(option, "");
     }
-    if (!equals && *i + 1 >= argc)
+    if (!equals && (*i + 1 >= argc || cli_is_option(options, argv[*i + 1])))
         FAIL(ST_USAGE, "'--%s' needs a value: --%s %s", option->name, option->name,
              option->value);
     return cli_set_option(option, equals ? equals + 1 : argv[++*i]);

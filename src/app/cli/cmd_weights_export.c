@@ -1,9 +1,23 @@
 /* lockstep weights export: the weights of a checkpoint as safetensors. */
+#include <string.h>
+#include <strings.h>
+
 #include "app/cli/cli.h"
 #include "app/export/weights.h"
 #include "app/run/network.h"
 #include "app/run/output.h"
 #include "cmd_weights.h"
+
+static enum status export_check_name(const char *out)
+{
+    const char *dot = strrchr(out, '.');
+    if (!dot || strcasecmp(dot, ".safetensors") != 0)
+        FAIL(ST_USAGE,
+             "'--out %s': expected a name that ends in .safetensors; 'lockstep export' "
+             "writes .h5 and .onnx",
+             out);
+    return ST_OK;
+}
 
 enum status cmd_weights_export(int argc, char **argv)
 {
@@ -28,6 +42,7 @@ enum status cmd_weights_export(int argc, char **argv)
         return ST_OK;
     const char *const inputs[] = {from};
     TRY(output_check(out, force, export_weights_kind(ARRAYS_SAFETENSORS), inputs, 1));
+    TRY(export_check_name(out));
     TRY(network_open(&network, from));
     export_notes_init(&notes, &network, NULL);
     enum status st = export_weights(&network, &notes, names, ARRAYS_SAFETENSORS, out);

@@ -60,8 +60,10 @@ static void test_kinds(void **state)
     assert_string_equal(got.text, "");
     assert_string_equal(got.texts.text[0], "x=1");
     assert_false(got.flag);
-    assert_int_equal(parse("--text --flag", 0),
+    assert_int_equal(parse("--text --other", 0),
                      ST_OK); /* a value may look like an option */
+    assert_string_equal(got.text, "--other");
+    assert_int_equal(parse("--text=--flag", 0), ST_OK);
     assert_string_equal(got.text, "--flag");
 }
 
@@ -94,6 +96,8 @@ static void test_refused(void **state)
     refuse("-x", 0, "unknown option '-x'; see 'lockstep try --help'");
     refuse("--flag=1", 0, "'--flag' takes no value");
     refuse("--text", 0, "'--text' needs a value: --text FILE");
+    refuse("--text --flag", 0, "'--text' needs a value: --text FILE");
+    refuse("--text --whole=1", 0, "'--text' needs a value: --text FILE");
     refuse("--whole x", 0, "'--whole x': expected a whole number from 0");
     refuse("--whole -1", 0, "'--whole -1'");
     refuse("--whole 99999999999", 0, "'--whole 99999999999'");
