@@ -35,6 +35,8 @@ setup() {
     train 1 "$TINY" "${OPTIONS[@]}" --run ones --set 'train.class_weights=A:1,B:1' >ones.out
     same_state auto.out named.out
     same_state plain.out ones.out
+    grep -qx 'loss       A x 0.433, B x 1.73, C x 8.67' auto.out
+    [ "$(grep -c '^loss  ' plain.out)" = 0 ]
     other_state auto.out plain.out
 }
 

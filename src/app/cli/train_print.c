@@ -82,6 +82,24 @@ static void train_print_data(const struct train_session *session, const char *ha
             hash);
 }
 
+#define TRAIN_PRINT_CLASSES 12 /* weights of classes, at most */
+
+/* By which factors the loss counts the classes. */
+static void train_print_class_weights(const struct train_session *session)
+{
+    const struct dataset_info *data = &session->dataset.info;
+    const float *weight = session->class_weight;
+    if (!weight)
+        return;
+    int shown = data->classes < TRAIN_PRINT_CLASSES ? data->classes : TRAIN_PRINT_CLASSES;
+    log_out("%-10s", "loss");
+    for (int c = 0; c < shown; c++)
+        log_out("%s %s x %.3g", c > 0 ? "," : "", data->class_name[c], (double)weight[c]);
+    if (shown < data->classes)
+        log_out(" and %d more classes", data->classes - shown);
+    log_out("\n");
+}
+
 /* What the run begins with, and what of it learns. */
 static void train_print_weights(const struct train_session *session)
 {
@@ -122,6 +140,7 @@ void train_print_header(const struct train_session *session)
     config_show_changed(&session->config, train_print_changed);
     log_out("\n");
     train_print_weights(session);
+    train_print_class_weights(session);
     param_groups_print(&session->config.run.optim.groups, &session->model);
     log_out("%-10s %s\n", "run", session->folder.path);
     train_print_plan(session);
