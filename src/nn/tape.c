@@ -23,9 +23,8 @@ struct tape_build {
 
 /* --- time --- */
 
-static int tape_forward(const struct tape_build *build, int op)
+static int tape_forward(int op)
 {
-    (void)build;
     return op;
 }
 
@@ -38,8 +37,8 @@ static int tape_back(const struct tape_build *build, int op)
 static struct span tape_leg_times(const struct tape_build *build, const struct leg *leg,
                                   enum leg_pass pass)
 {
-    int first = pass == LEG_FORWARD ? tape_forward(build, leg->first)
-                                    : tape_back(build, leg->first);
+    int first =
+        pass == LEG_FORWARD ? tape_forward(leg->first) : tape_back(build, leg->first);
     return (struct span){first, first + leg->count - 1};
 }
 
@@ -61,7 +60,7 @@ static int tape_gather(const struct tape_build *build, int op, enum leg_pass pas
     const struct legs *legs = &build->legs[pass];
     const struct leg *leg = &legs->leg[legs->gathered[op]];
     if (legs->gathered[op] == legs->of[op])
-        return pass == LEG_FORWARD ? tape_forward(build, op) : tape_back(build, op);
+        return pass == LEG_FORWARD ? tape_forward(op) : tape_back(build, op);
     return tape_leg_times(build, leg, pass).end;
 }
 
@@ -111,7 +110,7 @@ static void tape_add_rooms(struct tape_build *build, int o)
     if (bytes == 0 || o < build->model->begin)
         return;
     room[LEG_FORWARD] = tape_add_buffer(build, bytes, tape_gather(build, o, LEG_FORWARD),
-                                        tape_forward(build, o));
+                                        tape_forward(o));
     if (model_goes_back(build->model, o))
         room[LEG_BACKWARD] = tape_add_buffer(
             build, bytes, tape_gather(build, o, LEG_BACKWARD), tape_back(build, o));
@@ -146,7 +145,7 @@ static void tape_add_activations(struct tape_build *build)
     for (int o = 0; o < model->ops; o++) {
         const struct layer *layer = model->op[o];
         bool back = model_goes_back(model, o), last = o == model->ops - 1;
-        int now = tape_forward(build, o), then = back ? tape_back(build, o) : now;
+        int now = tape_forward(o), then = back ? tape_back(build, o) : now;
         int *y = &tape->activation[o + 1];
         *y = tape_is_in_place(model, o)
                  ? tape->activation[model->wires[o].value[0]]

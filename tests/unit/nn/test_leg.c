@@ -1,6 +1,8 @@
 /* Ops that pass a grain together, a block of images at a time (src/nn/leg.h). */
 #include "nn_test.h"
 
+#include <math.h>
+
 #include "../../../src/nn/leg.h"
 #include "../../../src/nn/tape.h"
 #include "graph_test.h"
@@ -267,12 +269,45 @@ static void test_block_buffers(void **state)
     bench_release(&b);
 }
 
+/* The first op with a NaN is the same with blocks, whose later ones come after other ops
+   of an earlier one. */
+static void check_bad(struct bench *b, int o)
+{
+    float *weight = b->params + b->model.op[o]->tensor[0].offset, keep = *weight;
+    *weight = NAN;
+    bench_pack(b);
+    for (int images = 1; images <= GRAIN; images += 2) {
+        bench_blocks(b, images, 1);
+        fill_samples(&b->model, &b->ws, GRAIN, 100);
+        assert_int_equal(model_find_bad(&b->model, &b->ws, &b->pass), o);
+    }
+    /* of the last image alone */
+    *weight = keep;
+    bench_pack(b);
+    bench_blocks(b, 2, 1);
+    fill_samples(&b->model, &b->ws, GRAIN, 100);
+    assert_int_equal(model_find_bad(&b->model, &b->ws, &b->pass), -1);
+    b->ws.activation[0][(size_t)GRAIN * (size_t)shape_size(b->model.in) - 1] = NAN;
+    assert_int_equal(model_find_bad(&b->model, &b->ws, &b->pass), 0);
+}
+
+static void test_bad(void **state)
+{
+    (void)state;
+    struct bench b;
+    bench_init(&b, given, run, 7, GRAIN);
+    for (int o = 0; o < b.model.ops; o++)
+        if (b.model.op[o]->tensors > 0)
+            check_bad(&b, o);
+    bench_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_bits),          cmocka_unit_test(test_ops_alone),
         cmocka_unit_test(test_chain),         cmocka_unit_test(test_overwrites),
-        cmocka_unit_test(test_block_buffers),
+        cmocka_unit_test(test_block_buffers), cmocka_unit_test(test_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
