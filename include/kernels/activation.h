@@ -2,7 +2,7 @@
  * activation: element by element over n floats, and log-softmax over rows.
  *
  * Every member of the team calls with the same arguments; each function ends with a
- * barrier. Arrays are aligned to 64 bytes.
+ * barrier. Arrays are aligned as their type; to 64 bytes is fastest.
  */
 #ifndef LOCKSTEP_KERNELS_ACTIVATION_H
 #define LOCKSTEP_KERNELS_ACTIVATION_H
@@ -67,7 +67,7 @@ void activation_backward_sum(const struct team *team, enum activation kind,
                              const struct activation_shape *shape, float *dy,
                              const float *y, float *sum);
 
-/* y = x * scale where keep, else 0. Used in both directions. */
+/* y = x * scale where keep, else 0. Used in both directions; y may be x. */
 void dropout_apply(const struct team *team, float *y, const float *x, const uint8_t *keep,
                    float scale, size_t n);
 

@@ -85,8 +85,8 @@ struct conv_algorithm {
                 const struct conv_operands *operands);
     double (*work)(const struct conv_shape *shape); /* as conv_algorithm_work; or NULL */
     bool activates; /* run does relu and relu6 while it writes y */
-    /* CONV_WEIGHT: has a sum over images that goes on after any of them the bits of one
-       over all? NULL: no. */
+    /* CONV_WEIGHT: may the images be given in several calls, with the bits of one? Then
+       the later ones have goes_on. NULL: no. */
     bool (*goes_on)(const struct conv_shape *shape);
 };
 

@@ -85,8 +85,8 @@ size_t product_packed(const struct filter_view *view);
 /* This member's part of the panels; the columns of the last one are filled with zeros. */
 void product_pack(const struct team *team, const struct filter_view *view, float *packed,
                   const float *weight);
-/* For some rows j of one panel (rows columns ins, PRODUCT_PANEL), if `in` is 1: the
-   converse, and the same. */
+/* For some rows j of one panel (rows columns ins, PRODUCT_PANEL), if `in` is 1: unpack
+   writes them to the weights, repack from the weights. */
 void product_unpack(const struct filter_view *view, int panel, struct span j,
                     float *weight, float *g);
 void product_repack(const struct filter_view *view, int panel, struct span j,

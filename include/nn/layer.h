@@ -124,8 +124,9 @@ struct layer_ops {
     void (*forward)(const struct layer *layer, const struct pass *pass);
     void (*backward)(const struct layer *layer, const struct pass *pass);
     void (*gradients)(const struct layer *layer, const struct pass *pass);
-    /* gradients may be called for some of a grain's samples after the others, in their
-       order, with the same bits. NULL: it may not. */
+    /* gradients may be called for some of a grain's samples at a time, in their order,
+       with the same bits: with pass->first > 0 it adds to what it has written before, and
+       the call with pass->first + pass->n == pass->all is the last. NULL: it may not. */
     bool (*gradients_go_on)(const struct layer *layer);
     /* The splits that forward and backward support (pass->team.split) besides auto and
        sequential. They depend on the shape, as on the number of channels. NULL: none. */

@@ -28,7 +28,8 @@ struct pass {
     const float *params; /* the flat vector; tensor i is at tensor[i].offset */
     const float *packed; /* what layer_ops.pack wrote from them; NULL: nothing */
     const float *packed_back;
-    float *grads;           /* flat gradient of the grain: written, not added to */
+    float *grads;           /* flat gradient of the grain: written; added to by
+                               `gradients` (layer_ops) of samples behind others */
     void *save;             /* layer_save_bytes(layer, all); aligned to 64 at first 0 */
     void *room;             /* layer->room bytes, aligned to 64, from gather on */
     void *scratch;          /* shared by the team, aligned to 64; undefined at first */

@@ -33,8 +33,8 @@ int plan_lanes(const struct parallel_plan *plan, int grains);
 int plan_members(const struct parallel_plan *plan, int grains);
 
 /* One line: "threads=4 lanes=2 teams=on bucket=65536 align=1 reduce=auto
-   forward=channel,auto*3,... backward=..." with an entry for each op of the model, or for
-   so many alike; the caller frees. */
+   forward=channel,auto*3,... backward=..." with an entry for each op of the model; *3
+   stands for three ops alike. The caller frees. */
 char *plan_text(const struct parallel_plan *plan, const struct model *model);
 /* The inverse. False, and the plan is undefined, for any other text. */
 bool plan_read(struct parallel_plan *plan, const struct model *model, const char *text);

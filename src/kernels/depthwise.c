@@ -43,12 +43,11 @@ void depthwise_backward_weight(const struct team *team, const struct conv_shape 
                                bool goes_on)
 {
     struct span own = share_panels(team, shape->c, DEPTHWISE_CHANNELS);
-    size_t taps = (size_t)shape->r.size * (size_t)shape->s.size, count = 0;
-    if (own.end > own.begin)
-        count = (size_t)(own.end - own.begin);
-    for (size_t tap = 0; tap < taps && !goes_on; tap++)
-        memset(dweight + tap * (size_t)shape->c + own.begin, 0, count * sizeof *dweight);
-    if (count > 0)
+    int taps = own.end > own.begin ? shape->r.size * shape->s.size : 0;
+    for (int tap = 0; tap < taps && !goes_on; tap++)
+        memset(dweight + (ptrdiff_t)tap * shape->c + own.begin, 0,
+               (size_t)(own.end - own.begin) * sizeof *dweight);
+    if (taps > 0)
         kernels()->depthwise_weight(shape, own, dweight, x, dy);
     team_barrier(team);
 }

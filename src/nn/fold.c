@@ -103,6 +103,8 @@ static void fold_copy_layer(struct fold_build *build, int l)
     struct fold_layer *plan = &build->layer[l];
     struct layer *layer = mem_zeroed(1, from->ops->bytes);
     memcpy(layer, from, from->ops->bytes);
+    if (layer->ops->freeze_statistics)
+        layer->ops->freeze_statistics(layer); /* its samples are apart in use */
     layer->readers = 0;
     for (int i = 0; i < layer->inputs; i++) {
         layer->input[i] = fold_value(build, from->input[i]);

@@ -269,6 +269,19 @@ void layer_batchnorm_backward_given(const struct layer *layer, const struct pass
                          pass->room);
 }
 
+/* Backward has the sums. */
+void layer_batchnorm_gradients_given(const struct layer *layer, const struct pass *pass)
+{
+    if (pass->first + pass->n == pass->all)
+        layer_batchnorm_settle_back(layer, pass);
+}
+
+bool layer_batchnorm_go_on(const struct layer *layer)
+{
+    (void)layer;
+    return true;
+}
+
 /* In use: (x - mean) weight / sqrt(variance + epsilon) + bias. */
 static void batchnorm_line(const struct layer *layer, const float *params, double *factor,
                            double *offset)

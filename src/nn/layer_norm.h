@@ -27,6 +27,8 @@ void layer_batchnorm_settle_back(const struct layer *layer, const struct pass *p
 void layer_batchnorm_backward(const struct layer *layer, const struct pass *pass);
 void layer_batchnorm_forward_given(const struct layer *layer, const struct pass *pass);
 void layer_batchnorm_backward_given(const struct layer *layer, const struct pass *pass);
+void layer_batchnorm_gradients_given(const struct layer *layer, const struct pass *pass);
+bool layer_batchnorm_go_on(const struct layer *layer);
 struct split_sets layer_batchnorm_splits(const struct layer *layer);
 
 /* Members of the tables of ops that end in a batchnorm: one that takes its statistics
@@ -37,9 +39,10 @@ struct split_sets layer_batchnorm_splits(const struct layer *layer);
     .couples_backward = {layer_batchnorm_gather_back, layer_batchnorm_settle_back}, \
     .forward = layer_batchnorm_forward, .backward = layer_batchnorm_backward,       \
     .splits = layer_batchnorm_splits
-#define LAYER_BATCHNORM_GIVEN                   \
-    .forward = layer_batchnorm_forward_given,   \
-    .backward = layer_batchnorm_backward_given, \
-    .gradients = layer_batchnorm_settle_back, .splits = layer_batchnorm_splits
+#define LAYER_BATCHNORM_GIVEN                     \
+    .forward = layer_batchnorm_forward_given,     \
+    .backward = layer_batchnorm_backward_given,   \
+    .gradients = layer_batchnorm_gradients_given, \
+    .gradients_go_on = layer_batchnorm_go_on, .splits = layer_batchnorm_splits
 
 #endif

@@ -11,6 +11,7 @@
    each block: it is LEG_WEIGHTS times as large as these. */
 #define LEG_BYTES   (1 << 18)
 #define LEG_WEIGHTS 2
+#define LEG_MOST    (4 << 20) /* bytes of a block that weights have made larger */
 
 /* With fewer bytes in the whole grain, an op finds its inputs in a cache anyway, and
    buffers that are used again at once are worth more; above all backward. */
@@ -77,6 +78,16 @@ static int leg_block_images(const struct model *model, const struct leg_block *b
     return fit > block->least ? fit : block->least;
 }
 
+/* May an op join that makes the block this one? Weights that want many images must not
+   make those of the other ops larger than caches. */
+static bool leg_may_grow(const struct model *model, const struct leg_block *block,
+                         const struct leg_block *with)
+{
+    int images = leg_block_images(model, with);
+    return images < model->grain && (images <= leg_block_images(model, block) ||
+                                     (size_t)images * with->image <= LEG_MOST);
+}
+
 /* --- which ops it has --- */
 
 /* OpenBLAS adds in an order that depends on the number of images. */
@@ -103,16 +114,17 @@ static struct leg leg_from(const struct model *model, int op, int left,
     struct leg leg = leg_of_op(model, op);
     int step = pass == LEG_FORWARD ? 1 : -1;
     struct leg_block block = leg_with((struct leg_block){0}, model, op);
-    int images = leg_block_images(model, &block), sums = 0;
+    int images = leg_block_images(model, &block);
+    int sums = pass == LEG_BACKWARD && layer_sums_grain(model->op[op]);
     if (!leg_takes_blocks(model, op, pass) || images >= model->grain)
         return leg;
     for (op += step; leg.count < left && leg_takes_blocks(model, op, pass); op += step) {
         struct leg_block with = leg_with(block, model, op);
+        if (sums == LEG_SUMS || (pass == LEG_FORWARD && op == model->feature))
+            break; /* a pass may begin with a feature: nothing is gathered before */
         if (leg_coupling(model, op, pass)->gather)
             leg.next = op;
-        if (leg.next == op || sums == LEG_SUMS ||
-            (pass == LEG_FORWARD && op == model->feature) ||
-            leg_block_images(model, &with) >= model->grain)
+        if (leg.next == op || !leg_may_grow(model, &block, &with))
             break;
         block = with;
         leg.count++;

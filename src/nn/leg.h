@@ -8,8 +8,8 @@
  * A norm needs all images of the grain before it writes the first one: a leg can begin
  * with it, and ends before the next one. That reads each block as well, for its sums
  * (`next`), and writes when its own leg begins. Gradients of parameters are sums over the
- * grain, whose order is fixed: where a block may not end within a term of it
- * (layer_ops.gradients_go_on), they follow at the end of the leg.
+ * grain, whose order is fixed. They are computed block by block if that keeps the order
+ * (layer_ops.gradients_go_on), else at the end of the leg.
  *
  * The bits are those of one op after the other. A team takes as many blocks at once as it
  * has members.

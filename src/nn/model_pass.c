@@ -156,11 +156,23 @@ static struct span model_all_images(const struct model_run *run)
     return (struct span){0, run->pass->n};
 }
 
+/* Has each buffer of the op's pass all images? */
+static void model_assert_whole(const struct model_run *run, int o)
+{
+    const struct workspace_op *op = &run->ws->op[o];
+    const bool *block = run->ws->block;
+    bool forward = run->way == LEG_FORWARD;
+    ASSERT(forward ? !block[o + 1] : !op->dy.block);
+    for (int i = 0; i < run->model->wires[o].inputs; i++)
+        ASSERT(forward ? !block[run->model->wires[o].value[i]]
+                       : !op->dx[i].block && !op->sum[i].to.block);
+}
+
 void model_forward_op(const struct model *model, struct workspace *ws,
                       const struct grain_pass *pass, int op)
 {
     const struct model_run run = {model, ws, pass, LEG_FORWARD, NULL};
-    ASSERT(!ws->block[op + 1]);
+    model_assert_whole(&run, op);
     model_run_part(&run, op, layer_forward, model_all_images(&run));
 }
 
@@ -168,7 +180,7 @@ void model_backward_op(const struct model *model, struct workspace *ws,
                        const struct grain_pass *pass, int op)
 {
     const struct model_run run = {model, ws, pass, LEG_BACKWARD, NULL};
-    ASSERT(!ws->op[op].dy.block && !ws->op[op].dx[0].block);
+    model_assert_whole(&run, op);
     if (model->op[op]->ops->passes_gradient != LAYER_PASSES_ALL)
         model_run_part(&run, op, layer_backward, model_all_images(&run));
     model_add_gradients(&run, op, model_all_images(&run));
@@ -251,8 +263,11 @@ static void model_begin_leg(const struct model_run *run, const struct leg *leg)
     const struct layer_coupling *coupling =
         leg_coupling(run->model, leg->first, run->way);
     double begin = model_enter(run, leg->first);
-    if (legs->gathered[leg->first] == legs->of[leg->first])
+    if (legs->gathered[leg->first] == legs->of[leg->first] && coupling->gather) {
+        const struct workspace_gradient *dx = run->ws->op[leg->first].dx;
+        ASSERT(run->way == LEG_FORWARD || (!dx[0].block && !dx[1].block));
         model_run_part(run, leg->first, coupling->gather, model_all_images(run));
+    }
     model_run_part(run, leg->first, coupling->settle, model_all_images(run));
     model_leave(run, leg->first, begin);
 }

@@ -217,6 +217,8 @@ static void tape_back_op(struct tape_build *build, int o)
         bool over = tape_overwrites(build, o, i);
         int part = passes || over ? op->dy : tape_add_value(build, value, begin, time);
         build->use[part].holders += !over;
+        if (leg_coupling(model, o, LEG_BACKWARD)->gather)
+            build->use[part].whole = true; /* for it may write there */
         op->dx[i] = passes ? TAPE_NONE : part;
         tape_live_until(build->tape, part, time);
         op->sum[i] = tape_add_part(build, value, part, time);

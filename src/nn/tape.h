@@ -3,12 +3,13 @@
  *
  * Time: each op of the forward pass, then the loss, then each op of the backward pass. A
  * buffer is a number; workspace.c gives it memory. One that two legs (leg.h) use is in
- * use as long as they go on; one that a single leg uses holds a block of its images,
- * which stays in the caches, and is in use as long as ops need it.
+ * use as long as they go on. A value, or a gradient, that a single leg uses holds a block
+ * of its images, which stays in the caches, and is in use as long as ops need it; unless
+ * an op needs it of all images at once.
  *
  * - An activation lives from its op's forward pass to its last reader's, or as long as a
  *   backward pass reads it (layer_ops.keeps). An op that can (layer_ops.in_place) writes
- * it over its input, if nobody else reads that.
+ *   it over its input, if nobody else reads that.
  *
  * - Each reader of a value writes its part of the value's gradient to a buffer of its
  * own. As soon as it is there it is added to the sum of those before, in the order of

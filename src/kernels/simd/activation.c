@@ -41,8 +41,8 @@ void SIMD(gelu_backward)(float *restrict dx, const float *restrict dy,
         dx[i] = dy[i] * slope[i];
 }
 
-void SIMD(dropout_apply)(float *restrict y, const float *restrict x,
-                         const uint8_t *restrict keep, float scale, size_t n)
+void SIMD(dropout_apply)(float *y, const float *x, const uint8_t *keep, float scale,
+                         size_t n)
 {
 #pragma omp simd
     for (size_t i = 0; i < n; i++)

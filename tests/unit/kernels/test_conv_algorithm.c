@@ -241,7 +241,6 @@ static void test_adjoint(void **state)
     }
 }
 
-/* Each pass has a row for every shape, and none that does not fit. */
 /* Adds the images [begin, end) of a sum over all. */
 static void case_add(struct row_case *all, int begin, int end)
 {
@@ -290,8 +289,18 @@ static void test_goes_on(void **state)
         assert_true(checked % (int)(sizeof of_runs / sizeof *of_runs) == 0);
     }
     assert_true(checked > 0);
+    struct conv_shape apart = {.n = 9, .h = 28, .w = 28, .c = 3, .k = 4};
+    apart.r = apart.s = (struct window)WINDOW(1, 1, 0);
+    conv_shape_complete(&apart);
+    row = conv_algorithm_named(CONV_WEIGHT, "direct", &apart);
+    assert_false(row->goes_on(&apart)); /* a run of 9 rows ends in the next image */
+    apart.h = 7;
+    apart.w = 7;
+    conv_shape_complete(&apart);
+    assert_false(row->goes_on(&apart)); /* it has several images */
 }
 
+/* Each pass has a row for every shape, and none that does not fit. */
 static void test_choice(void **state)
 {
     (void)state;

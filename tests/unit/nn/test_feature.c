@@ -21,6 +21,8 @@ static const char *const lines[] = {"conv 8 kernel=3 pad=1 as=stem",
 static const struct shape in = {8, 7, 2};
 enum { CLASSES = 4, GRAIN = 6 };
 
+static int block_images; /* of a leg; 0: as many as are fast, all of these small ones */
+
 static void init(struct bench *b, const char *until)
 {
     struct model_spec spec = spec_of(lines);
@@ -32,6 +34,7 @@ static void init(struct bench *b, const char *until)
     model_spec_release(&spec);
     model_release(&b->model);
     b->model = model;
+    b->model.block_images = block_images;
     workspace_init(&b->ws, &b->model, BENCH_THREADS);
     fill_samples(&b->model, &b->ws, GRAIN, 0);
     free(b->packed);
@@ -117,17 +120,19 @@ static void check_bits(const char *until)
 static void test_bits(void **state)
 {
     (void)state;
-    check_bits("early");
-    check_bits("middle");
-    check_bits("sum");
-    check_bits("late");
-    check_bits("backbone");
+    for (block_images = 0; block_images <= 2; block_images++) {
+        check_bits("early");
+        check_bits("middle");
+        check_bits("sum");
+        check_bits("late");
+        check_bits("backbone");
+    }
+    block_images = 0;
 }
 
 /* A folded model that begins with the value takes less memory, and answers the same. */
-static void test_folded(void **state)
+static void check_folded(int images)
 {
-    (void)state;
     struct bench b;
     struct fold fold;
     struct workspace whole, rest;
@@ -135,6 +140,7 @@ static void test_folded(void **state)
     fold_init(&fold, &b.model, b.params);
     int value = fold.model.feature;
     assert_true(value > 0);
+    fold.model.block_images = images;
     workspace_init(&whole, &fold.model, 1);
     fill_samples(&fold.model, &whole, GRAIN, 0);
     struct grain_pass pass = {.team = {.size = 1}, .n = GRAIN, .params = fold.params};
@@ -154,6 +160,13 @@ static void test_folded(void **state)
     workspace_release(&rest);
     fold_release(&fold);
     bench_release(&b);
+}
+
+static void test_folded(void **state)
+{
+    (void)state;
+    for (int images = 0; images <= 2; images++)
+        check_folded(images);
 }
 
 int main(void)

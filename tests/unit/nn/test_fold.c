@@ -222,13 +222,62 @@ static void test_described(void **state)
     bench_release(&b);
 }
 
+static void forward_folded(struct fold *fold, float *logprobs)
+{
+    struct workspace ws;
+    const struct grain_pass pass = {.team = {.size = 1}, .n = 5, .params = fold->params};
+    workspace_init(&ws, &fold->model, 1);
+    fill_samples(&fold->model, &ws, 5, 0);
+    forward_packed(&fold->model, &ws, pass);
+    memcpy(logprobs, ws.logprobs, 5 * 7 * sizeof *logprobs);
+    workspace_release(&ws);
+}
+
+/* A relu or relu6 is done in the op of the convolution before it, with the same bits;
+   dropout and droppath are left out. */
+static void test_one_op(void **state)
+{
+    (void)state;
+    const char *const lines[] = {"conv 16 kernel=1 bias=off",
+                                 "batchnorm",
+                                 "relu6 as=v",
+                                 "depthwise kernel=3 pad=1 bias=off",
+                                 "batchnorm",
+                                 "relu",
+                                 "droppath p=0.5",
+                                 "conv 16 kernel=1",
+                                 "batchnorm",
+                                 "add from=v",
+                                 "dropout p=0.5",
+                                 END};
+    struct bench b;
+    struct fold fold;
+    float one[5 * 7], apart[5 * 7];
+    bench_init(&b, lines, (struct shape){12, 12, 3}, 7, 5);
+    fill_params(&b, false);
+    fold_init(&fold, &b.model, b.params);
+    assert_int_equal(fold.model.layers, b.model.layers - 3 - 2);
+    assert_int_equal(fold.model.ops, fold.model.layers - 2);
+    forward_folded(&fold, one);
+    model_unfuse(&fold.model);
+    assert_int_equal(fold.model.ops, fold.model.layers);
+    forward_folded(&fold, apart);
+    assert_memory_equal(one, apart, sizeof one);
+    b.pass.train = false;
+    bench_forward(&b);
+    for (int i = 0; i < 5 * 7; i++)
+        assert_true(fabsf(one[i] - b.ws.logprobs[i]) < 1e-5f);
+    fold_release(&fold);
+    bench_release(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_layers),    cmocka_unit_test(test_sets),
         cmocka_unit_test(test_pools),     cmocka_unit_test(test_refused),
         cmocka_unit_test(test_graph),     cmocka_unit_test(test_part),
-        cmocka_unit_test(test_described),
+        cmocka_unit_test(test_described), cmocka_unit_test(test_one_op),
     };
     cpu_blas_single_thread();
     return cmocka_run_group_tests(tests, NULL, NULL);

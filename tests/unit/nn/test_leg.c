@@ -7,6 +7,7 @@
 #include "../../../src/nn/tape.h"
 #include "graph_test.h"
 #include "kernels/team.h"
+#include "nn/fold.h"
 
 enum { GRAIN = 5, READY = 64 };
 
@@ -16,13 +17,59 @@ static const struct shape image = {9, 9, 3}, even = {8, 8, 2}, run = {32, 32, 3}
 static const char *const vector[] = {"flatten",   "linear 20",      "batchnorm",  "relu",
                                      "batchnorm", "linear classes", "logsoftmax", NULL};
 
+/* A norm that begins a leg of backward, for flatten takes no blocks, and keeps the
+   gradient of the sum's other input from gather on. */
+static const char *const joined[] = {"conv 8 kernel=1 bias=off",
+                                     "relu as=v",
+                                     "conv 8 kernel=1 bias=off",
+                                     "batchnorm",
+                                     "add from=v",
+                                     "relu",
+                                     "flatten",
+                                     "linear classes",
+                                     "logsoftmax",
+                                     NULL};
+
+/* The same for the norm's own input, which others read, too; dropout behind it. */
+static const char *const smooth[] = {"conv 8 kernel=1 bias=off as=u",
+                                     "batchnorm",
+                                     "silu",
+                                     "droppath p=0.3",
+                                     "add from=u",
+                                     "conv 6 kernel=1 bias=off",
+                                     "batchnorm",
+                                     "silu as=v",
+                                     "conv 6 kernel=3 pad=1",
+                                     "add from=v",
+                                     "dropout p=0.2",
+                                     "flatten",
+                                     "linear classes",
+                                     "logsoftmax",
+                                     NULL};
+
+/* Frozen norms with curves behind them. */
+static const char *const curved[] = {"conv 8 kernel=3 pad=1 stride=2 bias=off",
+                                     "batchnorm frozen=on",
+                                     "silu as=v",
+                                     "depthwise kernel=3 pad=1 bias=off",
+                                     "batchnorm frozen=on",
+                                     "hardswish",
+                                     "conv 8 kernel=1 bias=off",
+                                     "batchnorm frozen=on",
+                                     "add from=v",
+                                     "globalavgpool",
+                                     "linear classes",
+                                     "logsoftmax",
+                                     NULL};
+
 static const struct network {
     const char *const *lines;
     const struct shape *in;
 } networks[] = {{residual, &image}, {excite, &image},   {unfusable, &even},
                 {normed, &image},   {shortcuts, &even}, {grouped, &image},
                 {given, &image},    {pooled, &even},    {mixed, &image},
-                {vector, &even},    {residual, &run},   {given, &run}};
+                {vector, &even},    {residual, &run},   {given, &run},
+                {joined, &run},     {smooth, &run},     {curved, &run}};
 
 /* Makes the workspace again, for blocks of so many images. */
 static void bench_blocks(struct bench *b, int images, int members)
@@ -104,7 +151,7 @@ static void check_network(struct bench *b, int n)
     struct outcome whole = bench_outcome(b, n, 1);
     for (int images = 1; images <= 3; images++) {
         for (int team = 1; team <= 3; team++) {
-            bench_blocks(b, images, team);
+            bench_blocks(b, images, team % 2 ? team : 3); /* not all are there */
             struct outcome blocks = bench_outcome(b, n, team);
             check_same(&blocks, &whole);
             outcome_release(&blocks);
@@ -123,6 +170,65 @@ static void test_bits(void **state)
             check_network(&b, n);
         bench_unfuse(&b);
         check_network(&b, GRAIN);
+        bench_release(&b);
+    }
+}
+
+/* --- evaluation --- */
+
+struct answer {
+    const struct model *model;
+    struct workspace ws;
+    struct grain_pass pass;
+};
+
+static void answer_member(void *context, int thread)
+{
+    struct answer *answer = context;
+    struct grain_pass pass = answer->pass;
+    pass.team.index = thread;
+    pass.team.shared = &answer->ws.team;
+    model_forward(answer->model, &answer->ws, &pass);
+}
+
+/* By a team of up to `members`; the caller frees. */
+static float *answers(struct fold *fold, int images, int members, int team)
+{
+    struct answer answer = {.model = &fold->model,
+                            .pass = {.n = GRAIN, .params = fold->params}};
+    size_t count = (size_t)(GRAIN * fold->model.classes);
+    float *packed = model_packed(&fold->model, fold->params);
+    float *logprobs = mem_aligned(count, sizeof *logprobs);
+    fold->model.block_images = images;
+    workspace_init(&answer.ws, &fold->model, members);
+    fill_samples(&fold->model, &answer.ws, GRAIN, 100);
+    answer.pass.packed = packed;
+    answer.pass.team.size = team;
+    team_run(team, answer_member, &answer);
+    memcpy(logprobs, answer.ws.logprobs, count * sizeof *logprobs);
+    workspace_release(&answer.ws);
+    free(packed);
+    return logprobs;
+}
+
+static void test_evaluation(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof networks / sizeof *networks; i++) {
+        struct bench b;
+        struct fold fold;
+        bench_init(&b, networks[i].lines, *networks[i].in, 7, GRAIN);
+        fold_init(&fold, &b.model, b.params);
+        float *whole = answers(&fold, GRAIN, 1, 1);
+        for (int images = 1; images <= 2; images++)
+            for (int members = 1; members <= 3; members++)
+                for (int team = 1; team <= members; team++) {
+                    float *blocks = answers(&fold, images, members, team);
+                    assert_memory_equal(blocks, whole, GRAIN * 7 * sizeof *whole);
+                    free(blocks);
+                }
+        free(whole);
+        fold_release(&fold);
         bench_release(&b);
     }
 }
@@ -308,6 +414,7 @@ int main(void)
         cmocka_unit_test(test_bits),          cmocka_unit_test(test_ops_alone),
         cmocka_unit_test(test_chain),         cmocka_unit_test(test_overwrites),
         cmocka_unit_test(test_block_buffers), cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_evaluation),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
