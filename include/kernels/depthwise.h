@@ -21,11 +21,15 @@
 /* The splits that the kernel supports. */
 struct split_sets depthwise_splits(const struct conv_shape *shape);
 
-/* bias NULL is 0. activation, of y: NONE, RELU or RELU6. goes_on: dweight is the sum over
- * the images before these. */
+/* What forward computes y with. */
+struct depthwise_by {
+    const float *weight, *bias; /* bias NULL is 0 */
+    enum activation activation; /* NONE, RELU or RELU6 */
+};
+
+/* goes_on: dweight is the sum over the images before these. */
 void depthwise_forward(const struct team *team, const struct conv_shape *shape, float *y,
-                       const float *x, const float *weight, const float *bias,
-                       enum activation activation);
+                       const float *x, const struct depthwise_by *by);
 void depthwise_backward_weight(const struct team *team, const struct conv_shape *shape,
                                float *dweight, const float *x, const float *dy,
                                bool goes_on);

@@ -64,8 +64,7 @@ struct kernels {
     /* depthwise.h. One image, some rows of the result, some channels; all images. */
     void (*depthwise_forward)(const struct conv_shape *shape, struct span rows,
                               struct span channels, float *y, const float *x,
-                              const float *weight, const float *bias,
-                              enum activation activation);
+                              const struct depthwise_by *by);
     void (*depthwise_data)(const struct conv_shape *shape, struct span rows,
                            struct span channels, float *dx, const float *dy,
                            const float *weight);

@@ -66,10 +66,7 @@ struct model {
     /* Set before workspaces are made. Of a block (src/nn/leg.h), for tests; 0: as many as
        are fast. The op that all passes begin with: values before it have no memory. */
     int block_images, begin;
-    /* The value at which the model divides into a part that stays as it is, because it is
-       frozen, and the rest: no op from op[feature] on reads a value before it. It is a
-       function of the image alone; passes may begin and end with it. 0: none. */
-    int feature;
+    int feature;        /* value behind the frozen part, or 0: src/nn/model_impl.h */
     size_t params;      /* floats in the flat vector, padding included */
     size_t learn_begin; /* no float before it changes in training */
     bool still;         /* by spec.freeze: what does not go back runs as in evaluation */

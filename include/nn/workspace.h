@@ -38,8 +38,7 @@ struct workspace_op {
    of the forward pass (src/nn/tape.h says when). */
 struct workspace {
     float **activation; /* (ops + 1): [v] is value v (nn/model.h); [0] and [ops] stay */
-    bool *
-        block; /* owned: (ops + 1): activation[v] is of a leg's block, not of the grain */
+    bool *block; /* owned: (ops + 1): is activation[v] of a block, not of the grain? */
     float *logprobs;         /* (grain, classes): the output of the last op */
     float *input_gradient;   /* a part's, (grain, in) after backward; NULL: not wanted */
     float *output_gradient;  /* backward starts with it, (grain, out); it may be written

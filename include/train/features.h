@@ -1,6 +1,6 @@
 /*
  * features: what the frozen part of a network makes of the images of a split
- * (nn/model.h, feature), computed once and kept, so that a pass begins with them.
+ * (feature in nn/model.h), computed once and kept, so that a pass begins with them.
  *
  * The bits are those of passes that begin with the images, for the frozen part runs as in
  * evaluation: what it makes of an image depends on nothing but the image and the view of
@@ -23,7 +23,7 @@ struct comm;
 struct comm_shared;
 
 struct features {
-    int value;  /* of the model's ops, nn/model.h, feature */
+    int value;  /* of the model's ops, feature in nn/model.h */
     int views;  /* of each image */
     size_t row; /* floats of a feature */
     uint64_t count;

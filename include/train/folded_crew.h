@@ -15,7 +15,7 @@ struct folded_crew {
 };
 
 /* stage and params (the stage's weights) are borrowed. value: of the original, that
-   passes begin with (nn/model.h, feature); 0: with the input. Stays where it is: crew
+   passes begin with (feature in nn/model.h); 0: with the input. Stays where it is: crew
    points into it. Not collective. */
 void folded_crew_init(struct folded_crew *folded, const struct stage *stage,
                       const struct parallel_plan *plan, const float *params, int value);

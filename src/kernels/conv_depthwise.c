@@ -13,7 +13,8 @@ static void conv_depthwise_run_forward(const struct team *team,
                                        const struct conv_shape *shape,
                                        const struct conv_operands *o)
 {
-    depthwise_forward(team, shape, o->out, o->in, o->packed, o->bias, o->activation);
+    const struct depthwise_by by = {o->packed, o->bias, o->activation};
+    depthwise_forward(team, shape, o->out, o->in, &by);
 }
 
 static void conv_depthwise_run_data(const struct team *team,

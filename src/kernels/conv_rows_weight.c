@@ -203,17 +203,18 @@ static void rows_weight_add(struct rows_weight *w, struct span run, int begin, i
     }
 }
 
-/* The pieces [begin, end) from dweight into their panels, or back. */
+/* The pieces [begin, end) from their panels into dweight, or back. */
 static void rows_weight_move(struct rows_weight *w, int begin, int end, float *dweight,
-                             void (*move)(const struct filter_view *view, int panel,
-                                          struct span j, float *weight, float *g))
+                             bool back)
 {
     for (int i = begin; i < end; i++) {
         struct rows_piece piece = rows_piece(w, i);
         int tap = piece.tap * w->depth;
         const struct span j = {tap + piece.depth.begin, tap + piece.depth.end};
+        float *panel = rows_piece_panel(w, &piece);
         lattice_set_group(&w->l, piece.group);
-        move(&w->l.filters, piece.panel, j, dweight, rows_piece_panel(w, &piece));
+        (back ? product_repack : product_unpack)(&w->l.filters, piece.panel, j, dweight,
+                                                 panel);
     }
 }
 
@@ -224,12 +225,12 @@ static void rows_weight_run(const struct team *team, const struct conv_shape *sh
     int begin, end, rows = w.l.n * w.l.row.count;
     team_split(team, w.l.groups * w.panels * w.l.row.taps * w.cuts, &begin, &end);
     if (o->goes_on)
-        rows_weight_move(&w, begin, end, o->out, product_repack);
+        rows_weight_move(&w, begin, end, o->out, true);
     for (int row = 0; row < rows; row += w.run) {
         struct span run = {row, row + w.run < rows ? row + w.run : rows};
         rows_weight_add(&w, run, begin, end, o);
     }
-    rows_weight_move(&w, begin, end, o->out, product_unpack);
+    rows_weight_move(&w, begin, end, o->out, false);
     team_barrier(team);
 }
 

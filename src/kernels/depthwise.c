@@ -21,8 +21,7 @@ static size_t depthwise_image(int rows, int columns, int channels)
 }
 
 void depthwise_forward(const struct team *team, const struct conv_shape *shape, float *y,
-                       const float *x, const float *weight, const float *bias,
-                       enum activation activation)
+                       const float *x, const struct depthwise_by *by)
 {
     const struct share_extent extent = {shape->n, shape->p, shape->c};
     struct share share = share_begin(team, &extent, DEPTHWISE_CHANNELS);
@@ -31,8 +30,7 @@ void depthwise_forward(const struct team *team, const struct conv_shape *shape, 
         kernels()->depthwise_forward(
             shape, share.rows, share.channels,
             y + image * depthwise_image(shape->p, shape->q, shape->c),
-            x + image * depthwise_image(shape->h, shape->w, shape->c), weight, bias,
-            activation);
+            x + image * depthwise_image(shape->h, shape->w, shape->c), by);
     }
     team_barrier(team);
 }

@@ -338,20 +338,29 @@ static const struct layer_ops layer_conv_activated = {
     .splits = conv_layer_splits,
 };
 
+bool layer_convolves(const struct layer *layer)
+{
+    return layer->ops == &layer_conv || layer->ops == &layer_depthwise;
+}
+
+enum activation layer_rectified(struct layer *const *layers, int i, int count)
+{
+    const struct layer *next = i + 1 < count ? layers[i + 1] : NULL;
+    if (!next || layers[i]->readers != 1 || next->inputs != 1 || next->input[0] != i + 1)
+        return ACTIVATION_NONE;
+    enum activation kind = layer_activation(next);
+    return kind == ACTIVATION_RELU || kind == ACTIVATION_RELU6 ? kind : ACTIVATION_NONE;
+}
+
 struct layer *layer_conv_activated_create(struct layer *const *layers, int first,
                                           int count, int *taken)
 {
-    const struct layer *conv = layers[first];
-    const struct layer *next = first + 1 < count ? layers[first + 1] : NULL;
-    bool convolves = conv->ops == &layer_conv || conv->ops == &layer_depthwise;
-    if (!convolves || !next || conv->readers != 1 || next->input[0] != first + 1 ||
-        !conv_state(conv)->algorithm[CONV_FORWARD]->activates)
-        return NULL;
-    enum activation kind = layer_activation(next);
-    if (kind != ACTIVATION_RELU && kind != ACTIVATION_RELU6)
+    enum activation kind = layer_rectified(layers, first, count);
+    if (kind == ACTIVATION_NONE || !layer_convolves(layers[first]) ||
+        !conv_state(layers[first])->algorithm[CONV_FORWARD]->activates)
         return NULL;
     struct layer_conv_state *state = mem_zeroed(1, sizeof *state);
-    memcpy(state, conv, sizeof *state);
+    memcpy(state, layers[first], sizeof *state);
     state->layer.ops = &layer_conv_activated;
     state->activation = kind;
     *taken = 2;

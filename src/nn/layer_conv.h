@@ -16,6 +16,12 @@ struct layer_conv_state {
     enum activation activation; /* of y; NONE unless a fused op does it */
 };
 
+/* Is it a convolution of either kind? */
+bool layer_convolves(const struct layer *layer);
+/* The relu or relu6 that alone reads layers[i] and is the next layer, so that the op of
+   layers[i] can do it; ACTIVATION_NONE: there is none. */
+enum activation layer_rectified(struct layer *const *layers, int i, int count);
+
 /* Can the weight gradient go on with other images (struct conv_algorithm)? */
 bool conv_weight_goes_on(const struct layer_conv_state *conv);
 

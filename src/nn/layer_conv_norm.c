@@ -259,8 +259,7 @@ static bool conv_norm_is(struct layer *const *layers, int first, int count)
 {
     const struct layer *conv = layers[first];
     const struct layer *norm = first + 1 < count ? layers[first + 1] : NULL;
-    bool convolves = conv->ops == &layer_conv || conv->ops == &layer_depthwise;
-    return convolves && norm && norm->ops == &layer_batchnorm_given &&
+    return layer_convolves(conv) && norm && norm->ops == &layer_batchnorm_given &&
            conv->readers == 1 && norm->input[0] == first + 1 && norm->tensors == 4 &&
            conv_norm_learns(conv, conv->tensors) && conv_norm_learns(norm, 2) &&
            conv_norm_stands_alone(layers, first + 1, count);
@@ -283,12 +282,10 @@ static bool conv_norm_owns_gradient(struct layer *const *layers, int l, int coun
 static enum activation conv_norm_activation(struct layer *const *layers, int norm,
                                             int count)
 {
-    const struct layer *next = norm + 1 < count ? layers[norm + 1] : NULL;
-    if (!next || layers[norm]->readers != 1 || next->inputs != 1 ||
-        next->input[0] != norm + 1 || !conv_norm_owns_gradient(layers, norm + 1, count))
-        return ACTIVATION_NONE;
-    enum activation kind = layer_activation(next);
-    return kind == ACTIVATION_RELU || kind == ACTIVATION_RELU6 ? kind : ACTIVATION_NONE;
+    enum activation kind = layer_rectified(layers, norm, count);
+    return kind != ACTIVATION_NONE && conv_norm_owns_gradient(layers, norm + 1, count)
+               ? kind
+               : ACTIVATION_NONE;
 }
 
 static size_t conv_norm_place(size_t *used, size_t floats)

@@ -24,7 +24,11 @@ void model_release_ops(struct model *model);
 void model_place_packed(struct model *model);
 /* Is the gradient of the op's first input wanted, for which it packs weights apart? */
 bool model_packs_back(const struct model *model, int op);
-/* Does no op behind the value read one before it? */
+/* model->feature is the value at which the model divides into a part that stays as it is,
+   because it is frozen, and the rest. It is a function of the image alone; passes may
+   begin and end with it.
+
+   Does no op behind the value read one before it? */
 bool model_divides(const struct model *model, int value);
 void model_find_units(struct model *model);
 void model_find_statistics(struct model *model);

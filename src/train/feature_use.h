@@ -29,7 +29,7 @@ enum status feature_use_train(struct feature_use *use, double latest) MUST_CHECK
 int feature_use_value(const struct feature_use *use);
 
 /* *features: what an evaluation by this crew begins with; NULL: the images. It begins
-   with the images also if this fold does not make the value (nn/model.h, feature):
+   with the images also if this fold does not make the value (feature in nn/model.h):
    whether a norm that learns can be folded through a pool depends on its weights. fold:
    what made the crew's model; NULL: it is the one that is trained. */
 enum status feature_use_evaluation(struct feature_use *use, const struct crew *crew,

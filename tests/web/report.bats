@@ -9,7 +9,7 @@ setup_file() {
     train 1 "$LETTERS" --run one --set train.epochs=3 --set log.every=2 >/dev/null
     train 1 "$LETTERS" --run two --set train.epochs=3 --set log.every=2 --set optim.lr=0.0005 >/dev/null
     source "$ROOT/tests/cifar.sh"
-    cifar cifar.h5 || tinted cifar.h5 32x32 600 200 train=600 val=120 test=80
+    cifar cifar.h5 || tinted cifar.h5 32x32 240 4 train=600 val=120 test=80
     mpirun -n 2 "$LOCKSTEP" train "$ROOT/configs/cifar-small.conf" --data cifar.h5 --run photos \
         --set train.epochs=1 --set log.every=1 --set train.steps=12 --threads 1 >/dev/null </dev/null
     "$LOCKSTEP" report photos >/dev/null

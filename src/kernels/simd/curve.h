@@ -75,6 +75,16 @@ SIMD_INLINE simd_float curve_value(enum activation kind, simd_float x, simd_floa
     }
 }
 
+/* relu or relu6 of `count` vectors, 8 at most, which stay in registers. */
+SIMD_INLINE void curve_rectify(enum activation kind, simd_float *x, int count)
+{
+    simd_float unused;
+#pragma GCC unroll 8
+    for (int i = 0; i < count; i++)
+        x[i] = kind == ACTIVATION_RELU ? curve_value(ACTIVATION_RELU, x[i], &unused)
+                                       : curve_value(ACTIVATION_RELU6, x[i], &unused);
+}
+
 /* Do the slopes follow from the output? Else curve_value gives them. */
 SIMD_INLINE bool curve_from_output(enum activation kind)
 {

@@ -67,15 +67,6 @@ SIMD_INLINE void tile_ahead(const struct depthwise_tile *p, int c, int width, in
         __builtin_prefetch(to, 1, 2);
 }
 
-SIMD_INLINE void tile_activate(enum activation kind, simd_float *sum, int width)
-{
-    simd_float unused;
-#pragma GCC unroll 8
-    for (int i = 0; i < width; i++)
-        sum[i] = kind == ACTIVATION_RELU ? curve_value(ACTIVATION_RELU, sum[i], &unused)
-                                         : curve_value(ACTIVATION_RELU6, sum[i], &unused);
-}
-
 /* `width` outputs, whose first taps are `stride` values apart. */
 SIMD_INLINE void tile_sums(const struct depthwise_tile *p, int size, int stride,
                            int width)
@@ -111,7 +102,7 @@ SIMD_INLINE void tile_sums(const struct depthwise_tile *p, int size, int stride,
         }
         tile_ahead(p, c, width, stride);
         if (p->activation != ACTIVATION_NONE)
-            tile_activate(p->activation, sum, width);
+            curve_rectify(p->activation, sum, width);
         float *to = p->to + c;
 #pragma GCC unroll 8
         for (int i = 0; i < width; i++, to += p->to_column)
@@ -186,7 +177,7 @@ static void tile_one(const struct depthwise_tile *p)
                               lanes),
                     sum);
         if (p->activation != ACTIVATION_NONE)
-            tile_activate(p->activation, &sum, 1);
+            curve_rectify(p->activation, &sum, 1);
         simd_store(p->to + c, sum, lanes);
     }
 }
@@ -320,8 +311,7 @@ static void depthwise_rows(const struct depthwise_pass *d, struct span rows,
 
 void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,
                              struct span channels, float *y, const float *x,
-                             const float *weight, const float *bias,
-                             enum activation activation)
+                             const struct depthwise_by *by)
 {
     const struct depthwise_pass pass = {
         depthwise_axis(&shape->r, shape->p, shape->h, false),
@@ -329,10 +319,10 @@ void SIMD(depthwise_forward)(const struct conv_shape *shape, struct span rows,
         shape->n,
         y,
         x,
-        weight,
-        bias,
+        by->weight,
+        by->bias,
         shape->c,
-        activation};
+        by->activation};
     depthwise_rows(&pass, rows, channels);
 }
 

@@ -198,11 +198,13 @@ static void weight_image(const struct conv_shape *shape, struct weight_line line
     }
 }
 
-/* Adds one tap of some channels to `sum`; the outputs that meet the image. */
-static simd_float weight_tap(const struct conv_shape *shape, int i, int j, int k,
-                             int lanes, simd_float sum, const float *x, const float *dy)
+/* Adds one tap of some channels to dweight; the outputs that meet the image. */
+static void weight_tap(const struct conv_shape *shape, int tap, int k, int lanes,
+                       float *dweight, const float *x, const float *dy)
 {
     ptrdiff_t c = shape->c;
+    int i = tap / shape->s.size, j = tap % shape->s.size;
+    simd_float sum = simd_load(dweight + tap * c + k, lanes);
     for (int n = 0; n < shape->n; n++)
         for (int p = 0; p < shape->p; p++) {
             int h = window_first(&shape->r, p) + i * window_dilation(&shape->r);
@@ -220,22 +222,16 @@ static simd_float weight_tap(const struct conv_shape *shape, int i, int j, int k
             }
             sum += chain;
         }
-    return sum;
+    simd_store(dweight + tap * c + k, sum, lanes);
 }
 
 /* Any size of filter, any number of channels. */
 static void weight_taps(const struct conv_shape *shape, struct span channels,
                         float *dweight, const float *x, const float *dy)
 {
-    for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH) {
-        int lanes = channels.end - k;
-        for (int i = 0; i < shape->r.size; i++)
-            for (int j = 0; j < shape->s.size; j++) {
-                float *to = dweight + (i * shape->s.size + j) * (ptrdiff_t)shape->c + k;
-                simd_float sum = simd_load(to, lanes);
-                simd_store(to, weight_tap(shape, i, j, k, lanes, sum, x, dy), lanes);
-            }
-    }
+    for (int k = channels.begin; k < channels.end; k += SIMD_WIDTH)
+        for (int tap = 0; tap < shape->r.size * shape->s.size; tap++)
+            weight_tap(shape, tap, k, channels.end - k, dweight, x, dy);
 }
 
 void SIMD(depthwise_weight)(const struct conv_shape *shape, struct span channels,

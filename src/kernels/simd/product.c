@@ -78,14 +78,9 @@ SIMD_INLINE void forward_activate(enum activation kind,
                                   simd_float sum[PRODUCT_ROWS][TILE_VECTORS], int rows,
                                   int vectors)
 {
-    simd_float unused;
 #pragma GCC unroll 6
     for (int i = 0; i < rows; i++)
-#pragma GCC unroll 4
-        for (int v = 0; v < vectors; v++)
-            sum[i][v] = kind == ACTIVATION_RELU
-                            ? curve_value(ACTIVATION_RELU, sum[i][v], &unused)
-                            : curve_value(ACTIVATION_RELU6, sum[i][v], &unused);
+        curve_rectify(kind, sum[i], vectors);
 }
 
 SIMD_INLINE void forward_tile(const struct forward_product *p, int r, int c, int rows,

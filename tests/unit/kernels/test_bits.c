@@ -108,7 +108,8 @@ static void bits_depthwise(struct bits *t)
                                .groups = 21};
     const struct team alone = {.size = 1};
     conv_shape_complete(&shape);
-    depthwise_forward(&alone, &shape, t->out[0], t->a, t->c, t->b, ACTIVATION_NONE);
+    depthwise_forward(&alone, &shape, t->out[0], t->a,
+                      &(struct depthwise_by){t->c, t->b, ACTIVATION_NONE});
     depthwise_backward_data(&alone, &shape, t->out[1], t->a, t->c);
     depthwise_backward_weight(&alone, &shape, t->out[2], t->a, t->b, false);
     conv_backward_bias(&alone, &shape, t->out[3], t->b);

@@ -16,7 +16,8 @@ struct depthwise_case {
 static void run_all(const struct team *team, void *context)
 {
     struct depthwise_case *t = context;
-    depthwise_forward(team, &t->shape, t->y, t->x, t->w, t->bias, t->activation);
+    const struct depthwise_by by = {t->w, t->bias, t->activation};
+    depthwise_forward(team, &t->shape, t->y, t->x, &by);
     depthwise_backward_weight(team, &t->shape, t->dw, t->x, t->dy, false);
     conv_backward_bias(team, &t->shape, t->dbias, t->dy);
     depthwise_backward_data(team, &t->shape, t->dx, t->dy, t->w);
