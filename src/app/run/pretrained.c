@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "io/arrays.h"
 #include "io/kind.h"
 #include "kernels/vector.h"
 
@@ -186,6 +187,8 @@ static enum status pretrained_check_kind(const char *path)
     if (!fs_is_file(path))
         return ST_OK;
     TRY(kind_of_file(path, &kind));
+    if (kind.class == KIND_PICKLE)
+        return arrays_refuse_pickle(path);
     if (kind.class == KIND_SAFETENSORS || kind.class == KIND_NPZ)
         FAIL(ST_USAGE,
              "'%s' is %s: make a checkpoint of it first: lockstep weights import %s --as "
