@@ -203,6 +203,9 @@ END
     sed '/as=late/d' net.conf >short.conf
     refused 2 "'whole/checkpoints/best.h5' is of another network: its 'late' has no place here" \
         train 1 short.conf --run never --pretrained whole
+    "$LOCKSTEP" data import few --out colour.h5 --channels 3 >/dev/null
+    DATA=colour.h5 refused 2 "'whole/checkpoints/best.h5' is for grey images, and those of the data set are RGB; *" \
+        train 1 net.conf --run never --pretrained whole
     refused 2 "finetune.freeze: the network has no layer 'deep.cnv'; did you mean 'deep.conv'?" \
         train 1 net.conf --run never --pretrained whole --freeze deep.cnv
     refused 2 "finetune.freeze = head freezes all layers*" \

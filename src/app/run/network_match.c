@@ -53,8 +53,9 @@ static enum status match_fail_unknown(const struct checkpoint_info *info,
     int told = 0;
     const char *advice = "leave their images out, or train with them";
     if (unknown == data->classes && match_has_numbers(info))
-        advice = "its own are numbers: import its weights with their names (--classes), or "
-                 "train with these";
+        advice =
+            "its own are numbers: import its weights with their names (--classes), or "
+            "train with these";
     for (int c = 0; c < data->classes && told < MATCH_NAMED; c++)
         if (!known[c])
             mem_append(&text, "%s'%s'", told++ ? ", " : "", data->class_name[c]);

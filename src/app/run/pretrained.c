@@ -197,6 +197,19 @@ static enum status pretrained_check_kind(const char *path)
     return ST_OK;
 }
 
+static enum status pretrained_check_colour(const struct pretrained *pretrained,
+                                           const struct model *model)
+{
+    const struct network *network = &pretrained->network;
+    if (network->model.in.c == model->in.c)
+        return ST_OK;
+    FAIL(ST_USAGE,
+         "'%s' is for %s images, and those of the data set are %s; import the pictures "
+         "with --channels %d, or train on them with data.channels = %d",
+         network->checkpoint, network->model.in.c == 1 ? "grey" : "RGB",
+         model->in.c == 1 ? "grey" : "RGB", network->model.in.c, network->model.in.c);
+}
+
 enum status pretrained_open(struct pretrained *pretrained, const char *path,
                             const struct model *model, const struct dataset_info *data)
 {
@@ -205,6 +218,7 @@ enum status pretrained_open(struct pretrained *pretrained, const char *path,
     enum status st = network_describe(&pretrained->network, path);
     if (st != ST_OK)
         return st;
+    TRY_TO(out, pretrained_check_colour(pretrained, model));
     TRY_TO(out, pretrained_match(pretrained, model));
     pretrained_choose_head(pretrained, model, data);
     TRY_TO(out, pretrained_check_weights(pretrained));
