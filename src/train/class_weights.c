@@ -69,7 +69,7 @@ static enum status class_unknown(const struct dataset_info *info, const char *na
     FAIL(ST_USAGE, "train.class_weights: '%s' has no class '%s'", info->path, name);
 }
 
-/* "NAME:WEIGHT"; a name may contain colons. */
+/* "NAME:WEIGHT"; a name may contain colons. Weights not given yet are negative. */
 static enum status class_weight_read(const struct dataset_info *info, char *word,
                                      float *weights)
 {
@@ -85,6 +85,8 @@ static enum status class_weight_read(const struct dataset_info *info, char *word
     int c = class_find(info, name);
     if (c == info->classes)
         return class_unknown(info, name);
+    if (weights[c] >= 0)
+        FAIL(ST_USAGE, "train.class_weights: '%s' has two weights", name);
     weights[c] = (float)weight;
     return ST_OK;
 }
@@ -94,8 +96,13 @@ static enum status class_weights_list(const char *text, const struct dataset_inf
 {
     char *copy = mem_strdup(text), *rest = copy;
     enum status st = ST_OK;
+    for (int c = 0; c < info->classes; c++)
+        weights[c] = -1;
     for (char *word; st == ST_OK && (word = strsep(&rest, ",")) != NULL;)
         st = class_weight_read(info, parse_trim(word), weights);
+    for (int c = 0; c < info->classes; c++)
+        if (weights[c] < 0)
+            weights[c] = 1;
     free(copy);
     return st;
 }
@@ -109,8 +116,6 @@ enum status class_weights_read(const char *text, const struct dataset *dataset,
     if (strcmp(text, "none") == 0)
         return ST_OK;
     *weights = mem_zeroed((size_t)classes, sizeof **weights);
-    for (int c = 0; c < classes; c++)
-        (*weights)[c] = 1.0f;
     if (strcmp(text, "auto") == 0)
         class_weights_balance(dataset, *weights);
     else

@@ -95,6 +95,8 @@ END
         train 1 "$TINY" --run never --set train.class_weights=A
     refused 2 "train.class_weights: 'A:-1': expected*" \
         train 1 "$TINY" --run never --set train.class_weights=A:-1
+    refused 2 "train.class_weights: 'B' has two weights" \
+        train 1 "$TINY" --run never --set train.class_weights=B:2,A:3,B:1
     refused 2 "--set: 'loss = hinge': expected cross_entropy | focal" \
         train 1 "$TINY" --run never --set train.loss=hinge
     [ ! -e never ]
