@@ -60,6 +60,9 @@ struct arrays;
 enum status arrays_open(struct arrays **file, const char *path) MUST_CHECK;
 void arrays_close(struct arrays *file);
 
+/* "'F' is a pickle, ...: convert it ...", as arrays_open says. Returns ST_FAIL. */
+enum status arrays_refuse_pickle(const char *path) MUST_CHECK;
+
 int arrays_count(const struct arrays *file);
 const struct array *arrays_at(const struct arrays *file, int i);
 /* By name; -1: there is none. */

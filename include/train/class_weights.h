@@ -22,6 +22,10 @@
 enum status class_weights_read(const char *text, const struct dataset *dataset,
                                float **weights) MUST_CHECK;
 
+/* The weights (classes) that are not 1, in a line: "B x 2.5, C x 7, others x 1"; of more
+   than 12 the least and the largest. The caller frees. */
+char *class_weights_text(const float *weights, const struct dataset_info *info);
+
 /* How many times as many training images the largest class has as the smallest that has
    any; 1 if there are none. largest, smallest: those classes. */
 double class_imbalance(const struct dataset *dataset, int *largest, int *smallest);

@@ -51,9 +51,6 @@ struct arrays_format {
 extern const struct arrays_format arrays_format_safetensors, arrays_format_npz,
     arrays_format_zip, arrays_format_h5;
 
-/* "'F' is a pickle, ...". Returns ST_FAIL. */
-enum status arrays_refuse_pickle(const char *path) MUST_CHECK;
-
 /* --- the list --- */
 
 /* Floats of the largest array that is to be written; 1 at least. */

@@ -8,8 +8,9 @@
 #include "base/mem.h"
 #include "base/parse.h"
 
-#define CLASS_WEIGHT_MOST 1e6
-#define CLASS_WEIGHT_AUTO 100.0 /* of a multi-label set: more makes training unstable */
+#define CLASS_WEIGHT_MOST  1e6
+#define CLASS_WEIGHT_AUTO  100.0 /* of a multi-label set: more makes training unstable */
+#define CLASS_WEIGHTS_TOLD 12    /* in a line */
 
 /* Training images of each class; the caller frees. */
 static size_t *class_counts(const struct dataset *dataset)
@@ -68,7 +69,7 @@ static enum status class_unknown(const struct dataset_info *info, const char *na
     FAIL(ST_USAGE, "train.class_weights: '%s' has no class '%s'", info->path, name);
 }
 
-/* "NAME:WEIGHT"; a name may contain colons. */
+/* "NAME:WEIGHT"; a name may contain colons. Weights not given yet are negative. */
 static enum status class_weight_read(const struct dataset_info *info, char *word,
                                      float *weights)
 {
@@ -84,6 +85,8 @@ static enum status class_weight_read(const struct dataset_info *info, char *word
     int c = class_find(info, name);
     if (c == info->classes)
         return class_unknown(info, name);
+    if (weights[c] >= 0)
+        FAIL(ST_USAGE, "train.class_weights: '%s' has two weights", name);
     weights[c] = (float)weight;
     return ST_OK;
 }
@@ -93,8 +96,13 @@ static enum status class_weights_list(const char *text, const struct dataset_inf
 {
     char *copy = mem_strdup(text), *rest = copy;
     enum status st = ST_OK;
+    for (int c = 0; c < info->classes; c++)
+        weights[c] = -1;
     for (char *word; st == ST_OK && (word = strsep(&rest, ",")) != NULL;)
         st = class_weight_read(info, parse_trim(word), weights);
+    for (int c = 0; c < info->classes; c++)
+        if (weights[c] < 0)
+            weights[c] = 1;
     free(copy);
     return st;
 }
@@ -108,8 +116,6 @@ enum status class_weights_read(const char *text, const struct dataset *dataset,
     if (strcmp(text, "none") == 0)
         return ST_OK;
     *weights = mem_zeroed((size_t)classes, sizeof **weights);
-    for (int c = 0; c < classes; c++)
-        (*weights)[c] = 1.0f;
     if (strcmp(text, "auto") == 0)
         class_weights_balance(dataset, *weights);
     else
@@ -119,6 +125,40 @@ enum status class_weights_read(const char *text, const struct dataset *dataset,
         *weights = NULL;
     }
     return st;
+}
+
+/* At least one weight is not 1. */
+static char *class_weights_range(const float *weights, const struct dataset_info *info)
+{
+    int least = 0, most = 0;
+    for (int c = 1; c < info->classes; c++) {
+        if (weights[c] < weights[least])
+            least = c;
+        if (weights[c] > weights[most])
+            most = c;
+    }
+    return mem_format("%s x %.3g to %s x %.3g, %d classes", info->class_name[least],
+                      (double)weights[least], info->class_name[most],
+                      (double)weights[most], info->classes);
+}
+
+char *class_weights_text(const float *weights, const struct dataset_info *info)
+{
+    int told = 0;
+    for (int c = 0; c < info->classes; c++)
+        told += weights[c] != 1.0f;
+    if (told == 0)
+        return mem_strdup("all classes x 1");
+    if (told > CLASS_WEIGHTS_TOLD)
+        return class_weights_range(weights, info);
+    char *text = mem_strdup("");
+    for (int c = 0; c < info->classes; c++)
+        if (weights[c] != 1.0f)
+            mem_append(&text, "%s%s x %.3g", *text ? ", " : "", info->class_name[c],
+                       (double)weights[c]);
+    if (told < info->classes)
+        mem_append(&text, ", others x 1");
+    return text;
 }
 
 double class_imbalance(const struct dataset *dataset, int *largest, int *smallest)

@@ -66,10 +66,26 @@ assert len(names["own"]) == len(names["timm"]) == 262
 END
 }
 
+@test "EfficientNet-Lite0 is exported by each program's names, too" {
+    train 1 efficientnet_lite0 --run lite0 --set train.steps=1 --set train.batch=2 --set train.grain=2 \
+        >/dev/null
+    for names in lockstep timm lukemelas; do
+        "$LOCKSTEP" weights export lite0 --names $names --out $names.safetensors >/dev/null
+    done
+    cmp lockstep.safetensors lukemelas.safetensors # whose names the network has
+    run ! cmp -s lockstep.safetensors timm.safetensors
+    refused 2 "'--names lukemelas': there is no table of its names for this network" \
+        "$LOCKSTEP" weights export run --names lukemelas --out never.safetensors
+    [ ! -e never.safetensors ]
+}
+
 @test "an imported network evaluates and predicts, and fine-tunes" {
     "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --out w.h5 --classes <(printf 'A\nB\nC\n') \
         >/dev/null
     "$LOCKSTEP" eval w.h5 --data colours.h5 --split test | grep -q '(.* of 12)'
+    "$LOCKSTEP" weights import own.safetensors "${AS[@]}" --out numbers.h5 >/dev/null
+    refused 1 "'numbers.h5' does not know 3 of the 3 classes of 'colours.h5': *; its own are numbers: *(--classes)*" \
+        "$LOCKSTEP" eval numbers.h5 --data colours.h5
     "$LOCKSTEP" predict w.h5 pictures/test/B/2.png | grep -q '%'
     train 1 mobilenetv2 --run tuned --pretrained w.h5 --freeze backbone --set train.steps=1 \
         --set train.batch=8 >tuned.out
@@ -276,7 +292,7 @@ END
     refused 2 "'x.npz': 'features.0.1.running_var' holds variances below 0" \
         "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
     arrays 'a["features.0.0.weight"] = a["features.0.0.weight"].astype("i4")'
-    refused 2 "'x.npz': 'features.0.0.weight', not of real numbers,*" \
+    refused 2 "'x.npz': 'features.0.0.weight' is of no type that can be read: F64, F32, F16 or BF16*" \
         "$LOCKSTEP" weights import x.npz "${AS[@]}" --out never.h5
     [ ! -e never.h5 ]
 }
@@ -321,4 +337,10 @@ END
     printf '\x02\0\0\0\0\0\0\0{}' >empty.safetensors
     refused 2 "'empty.safetensors' is *: make a checkpoint of it first: lockstep weights import *" \
         "$LOCKSTEP" train "$TINY" --data letters.h5 --pretrained empty.safetensors --run never
+    /usr/bin/python3 -c 'import pickle; pickle.dump({"a": 1}, open("p.pth", "wb"), 2)'
+    for option in --pretrained --init; do
+        refused 1 "'p.pth' is a pickle, which can run any program when it is read*torch_to_safetensors.py p.pth*" \
+            "$LOCKSTEP" train "$TINY" --data letters.h5 $option p.pth --run never
+    done
+    [ ! -e never ]
 }

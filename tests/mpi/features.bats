@@ -110,6 +110,8 @@ tune() {
     keep=(--freeze backbone --set finetune.cache=kept)
     tune 2 cold "${keep[@]}"
     [ "$(ls kept | wc -l)" = 2 ]
+    file=$(find kept -type f | head -n 1)
+    same_text "$("$LOCKSTEP" show "$file")" "$file: a file of kept features"
     tune 1 warm "${keep[@]}"
     [ "$(grep -c '^features .* read in' warm.out)" = 2 ]
     same_state cold.out warm.out

@@ -78,6 +78,25 @@ tune() {
     same_state through.out parts.out
 }
 
+@test "runs that are killed go on with the same bits, with mixed images or features" {
+    more=(--set checkpoint.every_steps=4 --set log.every=1 --set train.seed=7)
+    mixed=("${more[@]}" --pretrained whole --freeze deep --set train.mixup=0.4 --set train.cutmix=1)
+    kept=("${more[@]}" --pretrained whole --freeze backbone --set finetune.cache=kept)
+    for way in mixed kept; do
+        declare -n options=$way
+        start 2 $way net.conf "${options[@]}" "${ENDLESS[@]}"
+        until_lines $way 10
+        kill -KILL "${PIDS[1]}"
+        ended || :
+        ends_as_undisturbed 3 $way net.conf "${options[@]}" --threads 2
+    done
+    grep -q '^features ' kept.out
+}
+
+teardown() {
+    end_job
+}
+
 @test "a run that goes on does not need the weights that it began with" {
     cp -r whole moved
     train 1 net.conf --run rest --pretrained moved "${OPTIONS[@]}" --set train.steps=5 >rest.out
@@ -184,6 +203,9 @@ END
     sed '/as=late/d' net.conf >short.conf
     refused 2 "'whole/checkpoints/best.h5' is of another network: its 'late' has no place here" \
         train 1 short.conf --run never --pretrained whole
+    "$LOCKSTEP" data import few --out colour.h5 --channels 3 >/dev/null
+    DATA=colour.h5 refused 2 "'whole/checkpoints/best.h5' is for grey images, and those of the data set are RGB; *" \
+        train 1 net.conf --run never --pretrained whole
     refused 2 "finetune.freeze: the network has no layer 'deep.cnv'; did you mean 'deep.conv'?" \
         train 1 net.conf --run never --pretrained whole --freeze deep.cnv
     refused 2 "finetune.freeze = head freezes all layers*" \

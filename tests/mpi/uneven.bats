@@ -37,6 +37,11 @@ setup() {
     same_state plain.out ones.out
     grep -qx 'loss       A x 0.433, B x 1.73, C x 8.67' auto.out
     [ "$(grep -c '^loss  ' plain.out)" = 0 ]
+    grep -qx 'loss       all classes x 1' ones.out
+    train 1 "$TINY" --run some --check --set train.class_weights=C:4 >some.out
+    grep -qx 'loss       C x 4, others x 1' some.out
+    DATA=letters.h5 train 1 "$TINY" --run many --check --set train.class_weights=auto >many.out
+    grep -Eqx 'loss       [A-Z] x 0\.[0-9]+ to [A-Z] x 1[0-9.]*, 26 classes' many.out
     other_state auto.out plain.out
 }
 
@@ -90,6 +95,8 @@ END
         train 1 "$TINY" --run never --set train.class_weights=A
     refused 2 "train.class_weights: 'A:-1': expected*" \
         train 1 "$TINY" --run never --set train.class_weights=A:-1
+    refused 2 "train.class_weights: 'B' has two weights" \
+        train 1 "$TINY" --run never --set train.class_weights=B:2,A:3,B:1
     refused 2 "--set: 'loss = hinge': expected cross_entropy | focal" \
         train 1 "$TINY" --run never --set train.loss=hinge
     [ ! -e never ]

@@ -242,6 +242,18 @@ static enum status show_check_network(const char *path)
     return st;
 }
 
+/* A file that does not say what it is. */
+static enum status show_other(const char *path)
+{
+    struct kind kind;
+    TRY(kind_of_file(path, &kind));
+    kind_refine(&kind, path);
+    if (!kind_is_known(&kind))
+        FAIL(ST_FAIL, "'%s' is an HDF5 file, but not one of lockstep's", path);
+    log_out("%s: %s\n", path, kind.words);
+    return ST_OK;
+}
+
 static enum status show_file(const char *path)
 {
     struct h5file *file;
@@ -259,8 +271,7 @@ static enum status show_file(const char *path)
     else if (format)
         st = show_by_format(path, format);
     else
-        st =
-            status_fail(ST_FAIL, "'%s' is an HDF5 file, but not one of lockstep's", path);
+        st = show_other(path);
     free(format);
     return st;
 }

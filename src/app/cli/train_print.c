@@ -11,6 +11,7 @@
 #include "base/shell.h"
 #include "comm/comm.h"
 #include "kernels/cpu.h"
+#include "train/class_weights.h"
 #include "train_data_notes.h"
 #include "train_session.h"
 
@@ -82,22 +83,14 @@ static void train_print_data(const struct train_session *session, const char *ha
             hash);
 }
 
-#define TRAIN_PRINT_CLASSES 12 /* weights of classes, at most */
-
 /* By which factors the loss counts the classes. */
 static void train_print_class_weights(const struct train_session *session)
 {
-    const struct dataset_info *data = &session->dataset.info;
-    const float *weight = session->class_weight;
-    if (!weight)
+    if (!session->class_weight)
         return;
-    int shown = data->classes < TRAIN_PRINT_CLASSES ? data->classes : TRAIN_PRINT_CLASSES;
-    log_out("%-10s", "loss");
-    for (int c = 0; c < shown; c++)
-        log_out("%s %s x %.3g", c > 0 ? "," : "", data->class_name[c], (double)weight[c]);
-    if (shown < data->classes)
-        log_out(" and %d more classes", data->classes - shown);
-    log_out("\n");
+    char *text = class_weights_text(session->class_weight, &session->dataset.info);
+    log_out("%-10s %s\n", "loss", text);
+    free(text);
 }
 
 /* What the run begins with, and what of it learns. */

@@ -1,4 +1,5 @@
 /* network: a data set that differs from the one of the training. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,21 +32,36 @@ static struct match_name *match_sorted(const struct checkpoint_info *info)
     return sorted;
 }
 
+/* Are its classes 0, 1, 2, ..., as of weights that were imported without names? */
+static bool match_has_numbers(const struct checkpoint_info *info)
+{
+    char number[16];
+    for (int c = 0; c < info->classes; c++) {
+        snprintf(number, sizeof number, "%d", c);
+        if (strcmp(info->class_name[c], number) != 0)
+            return false;
+    }
+    return true;
+}
+
 /* The unknown classes have no number of the network's in class_of. */
-static enum status match_fail_unknown(const char *name, const struct dataset_info *data,
+static enum status match_fail_unknown(const struct checkpoint_info *info,
+                                      const char *name, const struct dataset_info *data,
                                       const bool *known, int unknown)
 {
     char *text = mem_strdup("");
     int told = 0;
+    const char *advice = "leave their images out, or train with them";
+    if (unknown == data->classes && match_has_numbers(info))
+        advice =
+            "its own are numbers: import its weights with their names (--classes), or "
+            "train with these";
     for (int c = 0; c < data->classes && told < MATCH_NAMED; c++)
         if (!known[c])
             mem_append(&text, "%s'%s'", told++ ? ", " : "", data->class_name[c]);
-    enum status st = status_fail(ST_FAIL,
-                                 "'%s' does not know %d of the %d classes of '%s': %s%s; "
-                                 "leave their images out, or "
-                                 "train with them",
-                                 name, unknown, data->classes, data->path, text,
-                                 unknown > told ? ", ..." : "");
+    enum status st = status_fail(
+        ST_FAIL, "'%s' does not know %d of the %d classes of '%s': %s%s; %s", name,
+        unknown, data->classes, data->path, text, unknown > told ? ", ..." : "", advice);
     free(text);
     return st;
 }
@@ -81,7 +97,7 @@ static enum status match_classes(const struct checkpoint_info *info, const char 
     }
     enum status st = ST_OK;
     if (unknown > 0)
-        st = match_fail_unknown(name, data, known, unknown);
+        st = match_fail_unknown(info, name, data, known, unknown);
     else if (twin)
         st = status_fail(ST_USAGE,
                          "'%s' has several classes named '%s', which cannot be told "

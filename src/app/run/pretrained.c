@@ -5,6 +5,7 @@
 
 #include "base/fs.h"
 #include "base/mem.h"
+#include "io/arrays.h"
 #include "io/kind.h"
 #include "kernels/vector.h"
 
@@ -186,12 +187,27 @@ static enum status pretrained_check_kind(const char *path)
     if (!fs_is_file(path))
         return ST_OK;
     TRY(kind_of_file(path, &kind));
+    if (kind.class == KIND_PICKLE)
+        return arrays_refuse_pickle(path);
     if (kind.class == KIND_SAFETENSORS || kind.class == KIND_NPZ)
         FAIL(ST_USAGE,
              "'%s' is %s: make a checkpoint of it first: lockstep weights import %s --as "
              "NETWORK --out W.h5",
              path, kind.words, path);
     return ST_OK;
+}
+
+static enum status pretrained_check_colour(const struct pretrained *pretrained,
+                                           const struct model *model)
+{
+    const struct network *network = &pretrained->network;
+    if (network->model.in.c == model->in.c)
+        return ST_OK;
+    FAIL(ST_USAGE,
+         "'%s' is for %s images, and those of the data set are %s; import the pictures "
+         "with --channels %d, or train on them with data.channels = %d",
+         network->checkpoint, network->model.in.c == 1 ? "grey" : "RGB",
+         model->in.c == 1 ? "grey" : "RGB", network->model.in.c, network->model.in.c);
 }
 
 enum status pretrained_open(struct pretrained *pretrained, const char *path,
@@ -202,6 +218,7 @@ enum status pretrained_open(struct pretrained *pretrained, const char *path,
     enum status st = network_describe(&pretrained->network, path);
     if (st != ST_OK)
         return st;
+    TRY_TO(out, pretrained_check_colour(pretrained, model));
     TRY_TO(out, pretrained_match(pretrained, model));
     pretrained_choose_head(pretrained, model, data);
     TRY_TO(out, pretrained_check_weights(pretrained));

@@ -327,11 +327,16 @@ enum status weights_match_shapes(const struct weights_match *match,
             continue;
         if (!*match->names)
             return match_fail_none(&search);
+        if (array->type == ARRAY_OTHER)
+            FAIL(
+                ST_USAGE,
+                "'%s': '%s' is of no type that can be read: F64, F32, F16 or BF16 (HDF5: "
+                "F64 or F32)",
+                path, array->name);
         char *there = match_array_dims(array), *here = match_tensor_dims(tensor);
-        enum status st = status_fail(
-            ST_USAGE, "'%s': '%s'%s is %s there and '%s.%s' is %s here", path,
-            array->name, array->type == ARRAY_OTHER ? ", not of real numbers," : "",
-            there, layer->name, tensor->name, here);
+        enum status st =
+            status_fail(ST_USAGE, "'%s': '%s' is %s there and '%s.%s' is %s here", path,
+                        array->name, there, layer->name, tensor->name, here);
         free(there);
         free(here);
         return st;
