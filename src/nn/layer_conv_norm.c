@@ -62,13 +62,20 @@ static double conv_norm_inverse(const struct layer *layer, const float *params, 
     return 1.0 / sqrt((double)variance[k] + state->epsilon);
 }
 
+/* Of the convolution: its own, or one that fold.c gave it. */
+static bool conv_norm_has_bias(const struct layer *layer)
+{
+    return conv_norm_state(layer)->norm > 1;
+}
+
 /* bias - mean */
 static double conv_norm_shift(const struct layer *layer, const float *params, int k)
 {
     const struct conv_norm_state *state = conv_norm_state(layer);
     const float *mean = params + layer->tensor[state->norm + 2].offset;
-    double bias =
-        state->conv.bias ? (double)params[layer->tensor[1].offset + (size_t)k] : 0.0;
+    double bias = conv_norm_has_bias(layer)
+                      ? (double)params[layer->tensor[1].offset + (size_t)k]
+                      : 0.0;
     return bias - (double)mean[k];
 }
 
@@ -179,7 +186,7 @@ static void conv_norm_unfold(const struct layer *layer, const struct pass *pass,
     product += sum * conv_norm_shift(layer, pass->params, k);
     pass->grads[norm[0].offset + (size_t)k] =
         (float)(product * conv_norm_inverse(layer, pass->params, k));
-    if (state->conv.bias)
+    if (conv_norm_has_bias(layer))
         pass->grads[layer->tensor[1].offset + (size_t)k] = (float)(sum * (double)scale);
     pass->grads[norm[2].offset + (size_t)k] = 0; /* the statistics stay as they are */
     pass->grads[norm[3].offset + (size_t)k] = 0;

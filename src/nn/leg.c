@@ -79,13 +79,13 @@ static int leg_block_images(const struct model *model, const struct leg_block *b
 }
 
 /* May an op join that makes the block this one? Weights that want many images must not
-   make those of the other ops larger than caches. */
+   make those of other ops larger than caches. */
 static bool leg_may_grow(const struct model *model, const struct leg_block *block,
                          const struct leg_block *with)
 {
-    int images = leg_block_images(model, with);
-    return images < model->grain && (images <= leg_block_images(model, block) ||
-                                     (size_t)images * with->image <= LEG_MOST);
+    int before = leg_block_images(model, block), images = leg_block_images(model, with);
+    bool grows = images > before || (images > 1 && with->image > block->image);
+    return images < model->grain && (!grows || (size_t)images * with->image <= LEG_MOST);
 }
 
 /* --- which ops it has --- */

@@ -194,11 +194,14 @@ static struct tape_sum tape_add_part(struct tape_build *build, int value, int pa
 }
 
 /* Is the gradient of the op's input written over dy? Not if another op or value still
-   needs that, nor over the input's of a part, which has a life of its own. */
+   needs that, as one does that sums at the end of the leg in which this op is gathered;
+   nor over the input's of a part, which has a life of its own. */
 static bool tape_overwrites(const struct tape_build *build, int o, int input)
 {
-    return input == 0 && build->model->op[o]->ops->overwrites &&
-           build->use[build->tape->op[o].dy].holders == 1 &&
+    const struct legs *legs = &build->legs[LEG_BACKWARD];
+    const struct tape_use *use = &build->use[build->tape->op[o].dy];
+    return input == 0 && build->model->op[o]->ops->overwrites && use->holders == 1 &&
+           !(use->whole && legs->gathered[o] != legs->of[o]) &&
            build->model->wires[o].value[input] > 0;
 }
 

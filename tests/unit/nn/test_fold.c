@@ -120,6 +120,12 @@ static void test_refused(void **state)
           true, 0);
     check((const char *const[]){"conv 6 kernel=3", "batchnorm", "batchnorm", END}, true,
           1);
+    check((const char *const[]){"conv 6 kernel=3 bias=off", "batchnorm", "batchnorm",
+                                "relu", END},
+          true, 1);
+    check((const char *const[]){"depthwise kernel=3 bias=off", "batchnorm",
+                                "batchnorm frozen=on", END},
+          true, 1);
     check((const char *const[]){"conv 6 kernel=3", "groupnorm 2", END}, true, 0);
 }
 

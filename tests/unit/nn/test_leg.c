@@ -47,6 +47,20 @@ static const char *const smooth[] = {"conv 8 kernel=1 bias=off as=u",
                                      "logsoftmax",
                                      NULL};
 
+/* A norm that is gathered in the leg before, in which another op sums over the grain;
+   both are given the gradient of the sum. */
+static const char *const shared[] = {"conv 8 kernel=1 as=u",
+                                     "conv 8 kernel=3 pad=1 bias=off",
+                                     "batchnorm",
+                                     "silu as=v",
+                                     "conv 8 kernel=1 from=u",
+                                     "add from=v",
+                                     "relu",
+                                     "flatten",
+                                     "linear classes",
+                                     "logsoftmax",
+                                     NULL};
+
 /* Frozen norms with curves behind them. */
 static const char *const curved[] = {"conv 8 kernel=3 pad=1 stride=2 bias=off",
                                      "batchnorm frozen=on",
@@ -69,7 +83,8 @@ static const struct network {
                 {normed, &image},   {shortcuts, &even}, {grouped, &image},
                 {given, &image},    {pooled, &even},    {mixed, &image},
                 {vector, &even},    {residual, &run},   {given, &run},
-                {joined, &run},     {smooth, &run},     {curved, &run}};
+                {joined, &run},     {smooth, &run},     {curved, &run},
+                {shared, &run},     {shared, &image}};
 
 /* Makes the workspace again, for blocks of so many images. */
 static void bench_blocks(struct bench *b, int images, int members)
