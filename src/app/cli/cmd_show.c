@@ -242,18 +242,6 @@ static enum status show_check_network(const char *path)
     return st;
 }
 
-/* A file that does not say what it is. */
-static enum status show_other(const char *path)
-{
-    struct kind kind;
-    TRY(kind_of_file(path, &kind));
-    kind_refine(&kind, path);
-    if (!kind_is_known(&kind))
-        FAIL(ST_FAIL, "'%s' is an HDF5 file, but not one of lockstep's", path);
-    log_out("%s: %s\n", path, kind.words);
-    return ST_OK;
-}
-
 static enum status show_file(const char *path)
 {
     struct h5file *file;
@@ -261,6 +249,7 @@ static enum status show_file(const char *path)
     TRY(show_check_network(path));
     TRY(h5file_open(&file, path));
     bool dataset = h5file_has(file, "/train/images");
+    bool features = h5file_has(file, "/features");
     enum status st = ST_OK;
     if (h5file_has_attr(file, "/", "format"))
         st = h5file_get_text(file, "/", "format", &format);
@@ -270,8 +259,11 @@ static enum status show_file(const char *path)
         st = cmd_data_print_info(path, false);
     else if (format)
         st = show_by_format(path, format);
+    else if (features)
+        log_out("%s: a file of kept features\n", path);
     else
-        st = show_other(path);
+        st =
+            status_fail(ST_FAIL, "'%s' is an HDF5 file, but not one of lockstep's", path);
     free(format);
     return st;
 }
