@@ -59,7 +59,7 @@ size_t workspace_bytes(const struct model *model, int members);
    it, and what the op itself saves. */
 size_t workspace_stored(const struct model *model, int op);
 void workspace_init(struct workspace *ws, const struct model *model, int members);
-/* For model_forward_op and model_backward_op: each gradient has a buffer of the grain. */
+/* For model_forward_op and model_backward_op: no value or gradient is of a block. */
 void workspace_init_by_op(struct workspace *ws, const struct model *model, int members);
 void workspace_release(struct workspace *ws);
 
